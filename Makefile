@@ -1,0 +1,46 @@
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEV ?= data/corpus/test.jsonl
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types train evaluate bench clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(VENV)/.done ## a virtual environment with the pinned packages and fiqra in it
+
+$(VENV)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup ## tag the sample articles: a table here, and demo.html
+	@$(BIN)/fiqra predict data/articles --table -o demo.html
+	@echo "Open demo.html in a browser."
+
+test: lint types ## lint, types and tests
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+train: setup ## train the shipped tagger anew (CONFIG=configs/mini.yaml)
+	$(BIN)/fiqra train $(or $(CONFIG),configs/mini.yaml)
+
+evaluate: setup ## measure a tagger (TAGGER=fiqra-mini DEV=data/corpus/test.jsonl)
+	$(BIN)/fiqra evaluate $(or $(TAGGER),fiqra-mini) $(DEV)
+
+bench: setup ## speed beside a plain transformers pipeline
+	$(BIN)/python benchmarks/speed.py
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist src/*.egg-info demo.html

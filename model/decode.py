@@ -1,0 +1,185 @@
+"""Logits -> topics, actors and positions. NumPy only, so that every backend shares it.
+
+Shapes: N tokens of a paragraph, K topics, S stances.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .labels import LabelSet
+from .records import Actor, Position
+
+Array = npt.NDArray[np.floating[Any]]
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ParagraphLogits:
+    """The network's logits for one paragraph, its windows merged and padding gone."""
+
+    topic: Array  # (K,)
+    actor: Array  # (N, 3)
+    stance: Array  # (N, K, 1 + S)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What is fitted on development data: temperatures (> 0) divide logits, thresholds are compared with probabilities.
+
+    `actor_threshold` decides whether a token belongs to an actor; `position_threshold` and `implied_threshold`
+    whether a named actor, or the implied holder, holds any position on a topic that is on.
+    """
+
+    topic_temperatures: tuple[float, ...]
+    topic_thresholds: tuple[float, ...]
+    stance_temperature: float = 1.0
+    actor_threshold: float = 0.5
+    position_threshold: float = 0.5
+    implied_threshold: float = 0.5
+
+    @classmethod
+    def default(cls, n_topics: int) -> "Decoding":
+        return cls((1.0,) * n_topics, (0.5,) * n_topics)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Decoding":
+        lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
+        return cls(**{**content, **lists})
+
+
+def sigmoid(logits: Array) -> Array:
+    return 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+
+
+def softmax(logits: Array) -> Array:
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def topic_probs(logits: ParagraphLogits, decoding: Decoding) -> Array:
+    """Return calibrated topic probabilities (K,)."""
+    return sigmoid(logits.topic / np.asarray(decoding.topic_temperatures))
+
+
+def actor_token_spans(actor_logits: Array, threshold: float) -> list[tuple[int, int, float]]:
+    """Return actors as (first token, last token + 1, mean probability of being in an actor).
+
+    A token is in an actor where "begin" and "inside" together reach the threshold; a new actor starts after a token
+    outside, or where "begin" is likelier than "inside".
+    """
+    probs = softmax(actor_logits)
+    within = probs[:, 1] + probs[:, 2]
+    begins = probs[:, 1] > probs[:, 2]
+    spans: list[tuple[int, int, float]] = []
+    start = -1
+    for i in range(len(probs) + 1):
+        inside = i < len(probs) and within[i] >= threshold
+        if start >= 0 and (not inside or begins[i]):
+            spans.append((start, i, float(within[start:i].mean())))
+            start = -1
+        if inside and start < 0:
+            start = i
+    return spans
+
+
+def stance_probs(stance_logits: Array, span: Span, decoding: Decoding) -> Array:
+    """Return {no position, stances} probabilities (K, 1 + S) of the holder whose tokens are `span`."""
+    return softmax(stance_logits[span[0] : span[1]].mean(axis=0) / decoding.stance_temperature)
+
+
+def decode(
+    logits: ParagraphLogits, token_spans: Sequence[Span], text: str, labels: LabelSet, decoding: Decoding
+) -> tuple[tuple[str, ...], dict[str, float], tuple[Position, ...]]:
+    """Read topics, calibrated topic probabilities and positions off one paragraph's logits.
+
+    Args:
+        token_spans: For each of the N tokens its characters in `text`; (0, 0) for special tokens.
+    """
+    probs = topic_probs(logits, decoding)
+    on = probs >= np.asarray(decoding.topic_thresholds)
+    topics = tuple(topic for topic, is_on in zip(labels.topic_ids, on, strict=True) if is_on)
+    by_topic = {topic: float(prob) for topic, prob in zip(labels.topic_ids, probs, strict=True)}
+    if not topics:
+        return topics, by_topic, ()
+    positions = _read_off(stance_probs(logits.stance, (0, 1), decoding), None, decoding.implied_threshold, labels, by_topic, topics)
+    taken: set[Span] = set()
+    for first, last, score in actor_token_spans(logits.actor, decoding.actor_threshold):
+        span = quote_span(token_spans[first:last], text)
+        if span is None or span in taken:
+            continue
+        taken.add(span)
+        actor = Actor(text[span[0] : span[1]], *span)
+        stances = stance_probs(logits.stance, (first, last), decoding)
+        scaled = {topic: prob * score for topic, prob in by_topic.items()}
+        positions += _read_off(stances, actor, decoding.position_threshold, labels, scaled, topics)
+    return topics, by_topic, _one_stance_each(positions)
+
+
+def quote_span(token_spans: Sequence[Span], text: str) -> Span | None:
+    """Return the characters to quote for an actor's tokens: whole words at the end, no outer white space or signs."""
+    real = [span for span in token_spans if span[1] > span[0]]
+    if not real:
+        return None
+    start, end = real[0][0], real[-1][1]
+    while end < len(text) and text[end - 1].isalnum() and (text[end].isalnum() or text[end] in _JOINED):
+        end += 1
+    while start < end and not text[start].isalnum() and text[start] not in "\"«“(":
+        start += 1
+    while end > start and not text[end - 1].isalnum() and text[end - 1] not in _JOINED + '"»”)':
+        end -= 1
+    start, end = _trim_pair(text, start, end)
+    return (start, end) if end > start else None
+
+
+_JOINED = "ًٌٍَُِّْـٰ"  # marks that belong to the letter before them
+_PAIRS = {'"': '"', "«": "»", "“": "”", "(": ")"}
+
+
+def _trim_pair(text: str, start: int, end: int) -> Span:
+    """Leave out a quotation mark or bracket whose partner is not inside, or one pair around the whole."""
+    closing = {close: open_ for open_, close in _PAIRS.items()}
+    while start < end and text[start] in _PAIRS:
+        inner = text[start + 1 : end]
+        partner = inner.find(_PAIRS[text[start]])
+        if partner >= 0 and partner != len(inner) - 1:
+            break
+        start, end = start + 1, end - (partner >= 0)
+    while end > start and text[end - 1] in closing and closing[text[end - 1]] not in text[start : end - 1]:
+        end -= 1
+    return start, end
+
+
+def _read_off(
+    stances: Array,
+    actor: Actor | None,
+    threshold: float,
+    labels: LabelSet,
+    weights: dict[str, float],
+    topics: tuple[str, ...],
+) -> list[Position]:
+    """Return the holder's positions on the topics that are on. `stances` (K, 1 + S)."""
+    positions = []
+    for topic in topics:
+        row = stances[labels.topic_index(topic)]
+        if 1 - row[0] < threshold:
+            continue
+        best = int(row[1:].argmax())
+        positions.append(Position(actor, topic, labels.stance_ids[best], weights[topic] * float(row[1 + best])))
+    return positions
+
+
+def _one_stance_each(positions: list[Position]) -> tuple[Position, ...]:
+    """Keep one stance for an actor's wording on a topic: the likeliest, at the wording's first mention."""
+    best: dict[tuple[str | None, str], Position] = {}
+    for position in positions:
+        key = (position.actor.text if position.actor else None, position.topic)
+        if key not in best or (position.prob or 0) > (best[key].prob or 0):
+            best[key] = position
+    return tuple(best.values())

@@ -1,0 +1,119 @@
+"""Text for the tokenizer: paragraphs, and normalisation with a map back to the original characters. No torch."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+ARABIC_LETTER = re.compile(r"[\u0620-\u064a\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f\ufb50-\ufdfb\ufe70-\ufefc]")
+
+_BREAK = re.compile(r"(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])+")
+_SENTENCE_END = re.compile(r"(?<=[.!?؟…۔])[\"'»”)\]]*\s+(?=[^\s\d])")
+_UNBROKEN_LIMIT = 600  # characters; a body with no breaks that is longer than this is cut at sentence ends
+
+# Marks that carry no letter: harakat and Quranic signs, tatweel, bidi and zero-width controls.
+_DROPPED = r"\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u0640\u061c\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufe00-\ufe0f"
+_CONTROL = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd"
+_DROPPED_RUN = re.compile(f"[{_DROPPED}{_CONTROL}]+")
+_TRAILING = re.compile(r"[\u064b-\u065f\u0670\u0640]+")
+_FOLDED = str.maketrans(
+    {
+        **dict.fromkeys("أإآٱٲٳ", "ا"),
+        **dict.fromkeys("کڪ", "ك"),
+        **dict.fromkeys("یې", "ي"),
+        **dict.fromkeys("ہھۀە", "ه"),
+        **dict.fromkeys("«»“”„‟〝〞″", '"'),
+        **dict.fromkeys("‘’‚‛′`´‹›", "'"),
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **{chr(0x0660 + i): str(i) for i in range(10)},
+        **{chr(0x06F0 + i): str(i) for i in range(10)},
+        "٪": "%",
+        "٫": ".",
+        "٬": ",",
+        "۔": ".",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A normalised text and where each of its characters comes from.
+
+    Character i of `text` stands for the original's characters from `starts[i]` to `ends[i]`; both never fall.
+    """
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+
+    def original_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the original's span for `text[start:end]`, which must not be empty."""
+        return self.starts[start], self.ends[end - 1]
+
+
+def split_paragraphs(body: str) -> list[str]:
+    """Cut a body at line breaks; a long one without any, at sentence ends. Blank ones are left out."""
+    paragraphs = [part.strip() for part in _BREAK.split(body) if part.strip()]
+    if len(paragraphs) == 1 and len(paragraphs[0]) > _UNBROKEN_LIMIT:
+        return _join_short(_SENTENCE_END.split(paragraphs[0]))
+    return paragraphs
+
+
+def _join_short(sentences: list[str], least: int = 120) -> list[str]:
+    """Join sentences until each paragraph has `least` characters, as an editor would rather than one a sentence."""
+    paragraphs: list[str] = []
+    for sentence in sentences:
+        if paragraphs and len(paragraphs[-1]) < least:
+            paragraphs[-1] = f"{paragraphs[-1]} {sentence}"
+        else:
+            paragraphs.append(sentence)
+    return paragraphs
+
+
+def normalise_news(text: str) -> Normalised:
+    """Normalise for the encoders that were trained on raw web text.
+
+    NFKC; no diacritics, tatweel or invisible marks; one form of alef, keh, yeh, heh, digit, quotation mark and dash;
+    runs of white space as one space.
+    """
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for i, char in enumerate(text):
+        if char.isascii() and char.isprintable() and char != " ":
+            piece = char
+        elif _DROPPED_RUN.match(char):
+            if starts and _TRAILING.match(char):
+                ends[-1] = i + 1  # a mark belongs to the letter before it, so that a quote keeps it
+            continue
+        elif char.isspace():
+            if not pieces or pieces[-1] == " ":
+                if pieces:
+                    ends[-1] = i + 1
+                continue
+            piece = " "
+        else:
+            piece = _fold(char)
+        for out in piece:
+            pieces.append(out)
+            starts.append(i)
+            ends.append(i + 1)
+    return Normalised("".join(pieces), starts, ends)
+
+
+@lru_cache(maxsize=4096)
+def _fold(char: str) -> str:
+    folded = unicodedata.normalize("NFKC", char).translate(_FOLDED)
+    return _DROPPED_RUN.sub("", folded)
+
+
+def normalise_nothing(text: str) -> Normalised:
+    """Leave the text as it is."""
+    return Normalised(text, list(range(len(text))), list(range(1, len(text) + 1)))
+
+
+NORMALISATIONS: dict[str, Callable[[str], Normalised]] = {
+    "news": normalise_news,
+    "none": normalise_nothing,
+}

@@ -1,0 +1,268 @@
+"""The command line. Heavy imports stand inside the commands, so that help is there at once."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from .model.errors import FiqraError
+
+if TYPE_CHECKING:
+    from .batch import Tally
+
+app = typer.Typer(
+    name="fiqra",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Topics of Arabic news paragraphs, and who takes which stance on them.",
+)
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16"]
+Format = Literal["txt", "html", "json", "jsonl", "csv", "tsv", "parquet"]
+DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes the best that is here.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="auto takes bf16 where the processor has it.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes; errors only.")]
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.", metavar="PATH…")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write; the ending says how: .jsonl .csv .parquet .html"),
+    ] = None,
+    tagger: Annotated[str, typer.Option(help="A released tagger's name, or a tagger folder.")] = "fiqra-mini",
+    file_format: Annotated[
+        Format | None, typer.Option("--format", help="Of the input, where the file's ending doesn't say.")
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column or key of the text.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="… of the article's id.")] = None,
+    title_column: Annotated[str | None, typer.Option(help="… of the title.")] = None,
+    date_column: Annotated[str | None, typer.Option(help="… of the date.")] = None,
+    outlet_column: Annotated[str | None, typer.Option(help="… of the outlet.")] = None,
+    table: Annotated[bool, typer.Option("--table", help="Print the table, beside -o or into a pipe too.")] = False,
+    keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep page remnants as paragraphs.")] = False,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Tag articles: .txt, .html, .json, .jsonl, .csv, .tsv, .parquet.
+
+    Without -o: a table on a terminal, JSON lines into a pipe. The CSV has a row a position, and one for a topic that
+    is only reported; the other formats have every paragraph. Exit code 1: something was left out by error; 2: nothing
+    could be done.
+
+    Example: `fiqra predict news/ -o tags.csv`
+    """
+    _start_log(quiet)
+    with _exit_codes():
+        from .articles import ArticleReader
+        from .batch import Tally, tag_stream
+        from .results import JsonlResults, TerminalResults, Writer, check_output, open_writer
+
+        if output:
+            check_output(output)
+        given = {"text": text_column, "id": id_column, "title": title_column, "date": date_column, "outlet": outlet_column}
+        columns = {key: value for key, value in given.items() if value}
+        reader = ArticleReader(paths, columns, file_format, keep_all)
+        from .model.tagger import Tagger
+
+        loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
+        tally = Tally()
+        tables = [TerminalResults()] if table or (sys.stdout.isatty() and not output) else []
+        with _progress(quiet, reader.bytes_total) as advance:
+
+            def write_all(*writers: Writer) -> None:
+                stream = tag_stream(
+                    loaded,
+                    reader,
+                    tally,
+                    on_batch=lambda n: advance(n, reader.bytes_read),
+                    on_reject=lambda reject: _say(f"left out: {reject.where}: {reject.reason}"),
+                )
+                for article, tagged in stream:
+                    for writer in writers:
+                        writer.write(article, tagged)
+
+            if output:
+                with open_writer(output, loaded.labels) as writer:
+                    write_all(writer, *tables)
+                    if not tally.articles:
+                        raise FiqraError("nothing could be read, so nothing was written")
+            else:
+                write_all(*(tables or [JsonlResults(sys.stdout)]))
+        if not quiet:
+            _sum_up(tally, output)
+        if not tally.articles:
+            raise FiqraError("nothing could be read")
+        if tally.rejects:
+            raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A training config (YAML).")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.sub=value, values in YAML.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a tagger from a config; the tagger folder is the config's `output`.
+
+    Example: `fiqra train configs/mini.yaml training.epochs=3 output=runs/short`
+    """
+    _start_log(quiet)
+    with _exit_codes():
+        from .training.config import load_config
+
+        settings = load_config(config, overrides)
+        if quiet:
+            os.environ["TQDM_DISABLE"] = "1"
+        from .training.report import measure_rows
+        from .training.trainer import train as run_training
+
+        _, metrics = run_training(settings, resume=resume)
+        if not quiet:
+            _print_measures(measure_rows(metrics), f"{settings.name} {settings.version} on its development data")
+            _say(f"tagger folder: {settings.output}")
+
+
+@app.command()
+def evaluate(
+    tagger: Annotated[str, typer.Argument(help="A released tagger's name, or a tagger folder.")],
+    files: Annotated[list[Path], typer.Argument(help="Labelled JSONL.", metavar="FILE…")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder for metrics.json and predictions.jsonl.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no intervals.")] = 1000,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Measure a tagger on labelled paragraphs, with 95 % bootstrap intervals over documents.
+
+    Example: `fiqra evaluate fiqra-mini data/corpus/test.jsonl -o runs/test`
+    """
+    _start_log(quiet)
+    with _exit_codes():
+        import json
+
+        from .model.tagger import Tagger
+        from .training.dataset import read_labelled
+        from .training.evaluate import evaluate_tagger
+        from .training.report import measure_rows
+
+        loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
+        gold = [record for file in files for record in read_labelled(file, loaded.labels)]
+        with _progress(quiet, len(gold)) as advance:
+            done = [0]
+
+            def on_batch(n: int) -> None:
+                done[0] += n
+                advance(n, done[0])
+
+            metrics, tagged = evaluate_tagger(loaded, gold, n_resamples=resamples, on_batch=on_batch)
+        metrics = {"tagger": loaded.id, "files": [file.name for file in files], **metrics}
+        if output:
+            output.mkdir(parents=True, exist_ok=True)
+            lines = [json.dumps({"id": g.id, **t.to_json()}, ensure_ascii=False) for g, t in zip(gold, tagged, strict=True)]
+            (output / "predictions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            (output / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        title = f"{loaded.id}: {metrics['n_paragraphs']} paragraphs of {metrics['n_documents']} documents"
+        _print_measures(measure_rows(metrics), title)
+
+
+def main() -> None:
+    """The entry point of the command `fiqra`."""
+    app()
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Turn errors that the user can mend into a message and exit code 2."""
+    try:
+        yield
+    except FiqraError as error:
+        for line in str(error).split("\n"):
+            _say(f"error: {line}" if not line.startswith(" ") else line)
+        raise typer.Exit(2) from None
+    except BrokenPipeError:
+        # The reader of the pipe has gone (head, less): no fault of this side.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def _start_log(quiet: bool) -> None:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    logging.basicConfig(format="%(message)s", level=logging.ERROR, force=True)
+    logging.getLogger("fiqra").setLevel(logging.ERROR if quiet else logging.INFO)
+
+
+@contextmanager
+def _progress(quiet: bool, total: int) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error; the function given takes paragraphs just done, and how much of `total` in all."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[n]} paragraphs, {task.fields[rate]:.1f}/s"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("", total=total or None, n=0, rate=0.0)
+        n = [0]
+
+        def advance(just_done: int, completed: int) -> None:
+            n[0] += just_done
+            elapsed = bar.tasks[0].elapsed or 0.0
+            bar.update(task, completed=completed, n=n[0], rate=n[0] / elapsed if elapsed else 0.0)
+
+        yield advance
+
+
+def _sum_up(tally: "Tally", output: Path | None) -> None:
+    left = sum(tally.remnants.values())
+    _say(
+        f"{tally.articles} articles, {tally.paragraphs} paragraphs, {tally.with_topic} with a topic, "
+        f"{tally.positions} positions" + (f" -> {output}" if output else "")
+    )
+    if left:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(tally.remnants.items(), key=lambda item: -item[1]))
+        _say(f"left out as page remnants: {left} lines ({kinds}); --keep-all keeps them")
+    if tally.rejects:
+        _say(f"left out by error: {len(tally.rejects)} (named above)")
+
+
+def _print_measures(rows: list[tuple[str, ...]], title: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from .training.report import HEADINGS
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in HEADINGS:
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "measure" else "right")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
+
+

@@ -1,0 +1,1 @@
+"""Training, calibration and evaluation of taggers. May import `fiqra.model`, never the reverse."""

@@ -1,0 +1,191 @@
+"""Labelled JSONL -> records -> training examples -> batches.
+
+Shapes: B paragraphs, L tokens, K topics, M holders of a batch.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.utils.data import Sampler
+
+from ..model.decode import Span
+from ..model.errors import DataError
+from ..model.inference import EncodedParagraph, encode
+from ..model.labels import LabelSet
+from ..model.records import LabelledParagraph
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+IGNORED = -100  # the label that torch's cross-entropy leaves out
+_SHOWN_ERRORS = 20
+
+
+def read_labelled(path: str | Path, labels: LabelSet) -> list[LabelledParagraph]:
+    """Read a labelled JSONL file.
+
+    Raises:
+        DataError: the file can't be read, holds no record, or some records are wrong: each mistake with its line.
+    """
+    path = Path(path)
+    records: list[LabelledParagraph] = []
+    errors: list[str] = []
+    seen: dict[str, int] = {}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise DataError(f"{path}: can't read it: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8: byte {error.start} is {error.object[error.start]:#04x}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = LabelledParagraph.from_json(json.loads(line), labels)
+        except json.JSONDecodeError as error:
+            errors.append(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}")
+            continue
+        except DataError as error:
+            errors += [f"{path}:{number}: {message}" for message in str(error).split("\n")]
+            continue
+        if record.id in seen:
+            errors.append(f"{path}:{number}: id {record.id!r} stands on line {seen[record.id]} already")
+        seen[record.id] = number
+        records.append(record)
+    if errors:
+        more = f"\n… and {len(errors) - _SHOWN_ERRORS} more mistakes" if len(errors) > _SHOWN_ERRORS else ""
+        raise DataError("\n".join(errors[:_SHOWN_ERRORS]) + more)
+    if not records:
+        raise DataError(f"{path}: holds no record")
+    return records
+
+
+def token_span(span: Span, token_spans: Sequence[Span]) -> Span | None:
+    """Return the tokens (first, last + 1) that share a character with `span`, or None where none does."""
+    inside = [i for i, (start, end) in enumerate(token_spans) if start < span[1] and end > span[0] and end > start]
+    return (inside[0], inside[-1] + 1) if inside else None
+
+
+def example(record: LabelledParagraph, encoded: EncodedParagraph, labels: LabelSet, weight: float) -> dict[str, Any]:
+    """Return one training example.
+
+    Keys: ids (L), topics (K) of 0 and 1, tags (L) of 0 outside, 1 begin, 2 inside, `IGNORED` on special tokens;
+    holders, each [first token, last token + 1, a stance column for each of the K topics]; the first holder is the
+    implied one, on token 0.
+    """
+    topics = [float(topic in record.topics) for topic in labels.topic_ids]
+    tags = [0] * len(encoded.ids)
+    tags[0] = tags[-1] = IGNORED
+    holders: dict[Span, list[int]] = {(0, 1): [0] * len(topics)}
+    for position in record.positions:
+        span: Span | None = (0, 1)
+        if position.actor is not None:
+            span = token_span((position.actor.start, position.actor.end), encoded.spans)
+        if span is None:
+            continue  # an actor of nothing but marks that normalisation drops
+        columns = holders.setdefault(span, [0] * len(topics))
+        columns[labels.topic_index(position.topic)] = labels.stance_column(position.stance)
+    for first, last in sorted(holders, key=lambda span: span[0] - span[1]):  # longest first: a nested actor shows too
+        if (first, last) != (0, 1):
+            tags[first:last] = [1] + [2] * (last - first - 1)
+    flat = [[first, last, *columns] for (first, last), columns in holders.items()]
+    return {"ids": encoded.ids, "topics": topics, "tags": tags, "holders": flat, "weight": weight}
+
+
+def build_dataset(
+    records: Sequence[LabelledParagraph],
+    weights: Sequence[float],
+    *,
+    tokenizer: "Tokenizer",
+    normalisation: str,
+    labels: LabelSet,
+    window: int,
+) -> tuple[Dataset, int]:
+    """Return the training set, and how many paragraphs are longer than the window: these train on their first part."""
+    encoded = encode([record.text for record in records], tokenizer, normalisation)
+    n_long = sum(len(enc.ids) > window for enc in encoded)
+    rows = [
+        example(record, _cut(enc, window), labels, weight)
+        for record, enc, weight in zip(records, encoded, weights, strict=True)
+    ]
+    return Dataset.from_list(rows), n_long
+
+
+def _cut(encoded: EncodedParagraph, window: int) -> EncodedParagraph:
+    if len(encoded.ids) <= window:
+        return encoded
+    return EncodedParagraph(
+        [*encoded.ids[: window - 1], encoded.ids[-1]], [*encoded.spans[: window - 1], encoded.spans[-1]]
+    )
+
+
+class TokenBatchSampler(Sampler[list[int]]):
+    """Batches of paragraphs of like length with at most `batch_tokens` tokens, padding included.
+
+    Which paragraphs meet, and the order of batches, changes with the epoch and follows from the seed; the number of
+    batches never changes. The number is a multiple of `n_processes`, some batches being seen twice where need be.
+    """
+
+    def __init__(self, lengths: Sequence[int], *, batch_tokens: int, seed: int, n_processes: int = 1) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_tokens = batch_tokens
+        self.seed = seed
+        self.n_processes = n_processes
+        self.epoch = 0
+        self._n_batches = len(self._batches(np.random.default_rng(0)))
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self._n_batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self._batches(np.random.default_rng([self.seed, self.epoch])))
+
+    def _batches(self, rng: np.random.Generator, step: int = 8) -> list[list[int]]:
+        rounded = -(-self.lengths // step) * step
+        batches: list[list[int]] = []
+        carried: list[int] = []
+        for length in np.unique(rounded):
+            size = max(1, self.batch_tokens // int(length))
+            bucket = carried + rng.permutation(np.flatnonzero(rounded == length)).tolist()
+            n_full = len(bucket) // size
+            batches += [bucket[i * size : (i + 1) * size] for i in range(n_full)]
+            carried = bucket[n_full * size :]  # too few to fill a batch: they go with the next longer ones
+        if carried:
+            batches.append(carried)
+        batches = [batches[i] for i in rng.permutation(len(batches))]
+        batches += batches[: -len(batches) % self.n_processes]
+        return batches
+
+
+class Collator:
+    """Examples -> a batch of padded tensors.
+
+    Keys: input_ids, attention_mask, tags (B, L); topics (B, K); weights (B); holders (M, 3 + K) of row, first token,
+    last token + 1, stance columns.
+    """
+
+    def __init__(self, pad_id: int) -> None:
+        self.pad_id = pad_id
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        length = max(len(ex["ids"]) for ex in examples)
+
+        def padded(key: str, fill: int) -> torch.Tensor:
+            return torch.tensor([ex[key] + [fill] * (length - len(ex[key])) for ex in examples])
+
+        return {
+            "input_ids": padded("ids", self.pad_id),
+            "attention_mask": torch.tensor([[1] * len(ex["ids"]) + [0] * (length - len(ex["ids"])) for ex in examples]),
+            "tags": padded("tags", IGNORED),
+            "topics": torch.tensor([ex["topics"] for ex in examples]),
+            "weights": torch.tensor([ex["weight"] for ex in examples]),
+            "holders": torch.tensor([[row, *holder] for row, ex in enumerate(examples) for holder in ex["holders"]]),
+        }

@@ -1,0 +1,90 @@
+"""Measures as people read them: a table for the terminal, a model card for the tagger folder."""
+
+from typing import Any
+
+from ..model.tagger import TaggerSettings
+from .config import RunConfig
+
+
+def _show(leaf: dict[str, float | None]) -> str:
+    if leaf.get("value") is None:
+        return "–"
+    shown = f"{leaf['value']:.3f}"
+    return f"{shown} [{leaf['low']:.3f}, {leaf['high']:.3f}]" if "low" in leaf else shown
+
+
+def measure_rows(metrics: dict[str, Any]) -> list[tuple[str, str, str, str, str, str]]:
+    """Return the table of measures: name, precision, recall, F1, average precision, support."""
+    rows = [
+        (
+            topic,
+            _show(own["precision"]),
+            _show(own["recall"]),
+            _show(own["f1"]),
+            _show(own["average_precision"]),
+            str(own["support"]),
+        )
+        for topic, own in metrics["topics"]["per_topic"].items()
+    ]
+    topics = metrics["topics"]
+    rows.append(("topics, macro", "", "", _show(topics["macro_f1"]), "", ""))
+    rows.append(("topics, micro", "", "", _show(topics["micro_f1"]), "", ""))
+    rows.append(("topics, exact sets", "", "", _show(topics["exact"]), "", ""))
+    support = str(metrics["positions"]["support"])
+    for title, key in (("positions", "positions"), ("topic + stance", "topic_stance")):
+        own = metrics[key]
+        rows.append((title, _show(own["precision"]), _show(own["recall"]), _show(own["f1"]), "", support))
+    if "stance" in metrics:
+        stance = metrics["stance"]
+        rows.append(("stance given actor, macro", "", "", _show(stance["macro_f1"]), "", support))
+        rows.append(("stance given actor, favor and against", "", "", _show(stance["favor_against_f1"]), "", ""))
+        rows += [(f"stance: {name}", "", "", _show(own["f1"]), "", "") for name, own in stance["per_stance"].items()]
+        rows += [
+            (f"stance on {topic}, macro", "", "", _show(own["macro_f1"]), "", "")
+            for topic, own in stance["per_topic"].items()
+        ]
+    return rows
+
+
+HEADINGS = ("measure", "precision", "recall", "F1", "average precision", "support")
+
+
+def markdown_table(metrics: dict[str, Any]) -> str:
+    """Return the table of measures in Markdown."""
+    lines = ["| " + " | ".join(HEADINGS) + " |", "| --- " * len(HEADINGS) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in measure_rows(metrics)])
+
+
+def model_card(settings: TaggerSettings, config: RunConfig, metrics: dict[str, Any]) -> str:
+    """Return the tagger folder's README."""
+    sources = "\n".join(f"- `{file.path.name}` (weight {file.weight:g})" for file in config.data.train)
+    return f"""# {settings.name} {settings.version}
+
+A fiqra tagger: for each paragraph of an Arabic news article, its topics
+({", ".join(settings.labels.topic_ids)}) and the positions that actors take on them
+({", ".join(settings.labels.stance_ids)}).
+
+```python
+from fiqra import Tagger
+
+tagger = Tagger.from_pretrained("path/to/this/folder")
+```
+
+Encoder: `{settings.encoder}`{"" if settings.encoder_config else ", with a low-rank adapter kept here"}.
+Trained from `run.yaml` on:
+
+{sources}
+
+## Measures on the development set
+
+{metrics["n_paragraphs"]} paragraphs of {metrics["n_documents"]} documents. Thresholds and temperatures were fitted on
+the same paragraphs, so expect a little less elsewhere. Brackets are 95 % bootstrap intervals over documents.
+
+{markdown_table(metrics)}
+
+## Limits
+
+It reads each paragraph alone. It was trained on Modern Standard Arabic news about regional security; on other subjects,
+dialects or registers it has not been measured. Its labels are a help to reading, not a substitute for it: check the
+sentence before quoting a position.
+"""
