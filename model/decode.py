@@ -122,38 +122,39 @@ def decode(
     return topics, by_topic, _one_stance_each(positions)
 
 
+_MARKS = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u0640"  # they belong to the letter before them
+_PAIRS = {'"': '"', "«": "»", "“": "”", "(": ")"}
+
+
 def quote_span(token_spans: Sequence[Span], text: str) -> Span | None:
-    """Return the characters to quote for an actor's tokens: whole words at the end, no outer white space or signs."""
+    """Return the characters to quote for an actor's tokens, or None where the tokens hold no word.
+
+    The last word is taken whole. Outer white space and signs are left out, but for quotation marks and brackets whose
+    partner is inside: «قوات "قسد"» keeps both, «"قسد"» loses both.
+    """
     real = [span for span in token_spans if span[1] > span[0]]
     if not real:
         return None
     start, end = real[0][0], real[-1][1]
-    while end < len(text) and text[end - 1].isalnum() and (text[end].isalnum() or text[end] in _JOINED):
+    while end < len(text) and _in_word(text[end - 1]) and _in_word(text[end]):
         end += 1
-    while start < end and not text[start].isalnum() and text[start] not in "\"«“(":
+    while start < end and not text[start].isalnum():
         start += 1
-    while end > start and not text[end - 1].isalnum() and text[end - 1] not in _JOINED + '"»”)':
+    while end > start and not _in_word(text[end - 1]):
         end -= 1
-    start, end = _trim_pair(text, start, end)
-    return (start, end) if end > start else None
-
-
-_JOINED = "ًٌٍَُِّْـٰ"  # marks that belong to the letter before them
-_PAIRS = {'"': '"', "«": "»", "“": "”", "(": ")"}
-
-
-def _trim_pair(text: str, start: int, end: int) -> Span:
-    """Leave out a quotation mark or bracket whose partner is not inside, or one pair around the whole."""
-    closing = {close: open_ for open_, close in _PAIRS.items()}
-    while start < end and text[start] in _PAIRS:
-        inner = text[start + 1 : end]
-        partner = inner.find(_PAIRS[text[start]])
-        if partner >= 0 and partner != len(inner) - 1:
-            break
-        start, end = start + 1, end - (partner >= 0)
-    while end > start and text[end - 1] in closing and closing[text[end - 1]] not in text[start : end - 1]:
-        end -= 1
+    if end <= start:
+        return None
+    for opening, closing in _PAIRS.items():
+        inside = text[start:end]
+        n_open, n_close = inside.count(opening), inside.count(closing)
+        is_open = n_open % 2 == 1 if opening == closing else n_open > n_close
+        if is_open and text[end : end + 1] == closing:
+            end += 1
     return start, end
+
+
+def _in_word(char: str) -> bool:
+    return char.isalnum() or char in _MARKS
 
 
 def _read_off(

@@ -1,5 +1,6 @@
 """Text for the tokenizer: paragraphs, and normalisation with a map back to the original characters. No torch."""
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable
@@ -16,6 +17,7 @@ _UNBROKEN_LIMIT = 600  # characters; a body with no breaks that is longer than t
 _DROPPED = r"\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u0640\u061c\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufe00-\ufe0f"
 _CONTROL = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd"
 _DROPPED_RUN = re.compile(f"[{_DROPPED}{_CONTROL}]+")
+_SPACES = re.compile(r"\s+")
 _TRAILING = re.compile(r"[\u064b-\u065f\u0670\u0640]+")
 _FOLDED = str.maketrans(
     {
@@ -81,21 +83,15 @@ def normalise_news(text: str) -> Normalised:
     starts: list[int] = []
     ends: list[int] = []
     for i, char in enumerate(text):
-        if char.isascii() and char.isprintable() and char != " ":
-            piece = char
-        elif _DROPPED_RUN.match(char):
+        if _DROPPED_RUN.match(char):
             if starts and _TRAILING.match(char):
                 ends[-1] = i + 1  # a mark belongs to the letter before it, so that a quote keeps it
             continue
-        elif char.isspace():
-            if not pieces or pieces[-1] == " ":
+        for out in char if char.isascii() and char.isprintable() else _fold(char):
+            if out == " " and (not pieces or pieces[-1] == " "):
                 if pieces:
                     ends[-1] = i + 1
                 continue
-            piece = " "
-        else:
-            piece = _fold(char)
-        for out in piece:
             pieces.append(out)
             starts.append(i)
             ends.append(i + 1)
@@ -104,8 +100,84 @@ def normalise_news(text: str) -> Normalised:
 
 @lru_cache(maxsize=4096)
 def _fold(char: str) -> str:
-    folded = unicodedata.normalize("NFKC", char).translate(_FOLDED)
-    return _DROPPED_RUN.sub("", folded)
+    folded = unicodedata.normalize("NFKC", char.translate(_FOLDED)).translate(_FOLDED)
+    return _SPACES.sub(" ", _DROPPED_RUN.sub("", folded))
+
+
+# AraBERT v0.2's own preprocessing, restated as substitutions in the order in which it makes them.
+_SHORT_VOWELS = re.compile("[\u064b-\u0652]")
+_ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|\w+);?")
+_ARABERT_LINKS = tuple(
+    (re.compile(pattern), replacement)
+    for replacement, patterns in (
+        (
+            " [رابط] ",
+            (
+                r"(http(s)?:\/\/.)?(www\.)?[-a-zA-Z0-9@:%._\+~#=]{2,256}\.[a-z]{2,6}\b([-a-zA-Z0-9@:%_\+.~#?&//=]*)",
+                r"http[s]?://[a-zA-Z0-9_\-./~\?=%&]+",
+                r"www[a-zA-Z0-9_\-?=%&/.~]+",
+                r"[a-zA-Z]+\.com",
+                r"(?=http)[^\s]+",
+                r"(?=www)[^\s]+",
+                r"://",
+            ),
+        ),
+        (" [بريد] ", (r"[\w-]+@([\w-]+\.)+[\w-]+", r"\S+@\S+")),
+        (" [مستخدم] ", (r"@[\w\d]+",)),
+        (" ", (r"<br />", r"</?[^>]+>")),
+    )
+    for pattern in patterns
+)
+_REPEATED = re.compile(r"(\D)\1{2,}", re.DOTALL)
+_SPACED_OUT = re.compile(r"[^0-9\u0621-\u063A\u0641-\u064A\u0660-\u0669a-zA-Z\[\]]")
+_DIGIT_LETTER = re.compile(r"(?<=\d)(?=[\u0621-\u063A\u0641-\u064A\u066A-\u066C])|(?<=[\u0621-\u063A\u0641-\u064A\u066A-\u066C])(?=\d)")
+_ARABERT_UNKNOWN = re.compile(
+    r"[^0-9\u0621-\u063A\u0640-\u066C\u0671-\u0674a-zA-Z\[\]!\"#$%'()*+,.:;\-<=·>?@\\^_`{|}~—٪’،؟`୍“؛”ۚ»\s«–…‘]"
+)
+
+
+def normalise_arabert(text: str) -> Normalised:
+    """Normalise as AraBERT v0.2 was pretrained (Antoun et al. 2020; the package arabert's preprocessor)."""
+    norm = normalise_nothing(text)
+    norm = _substitute(norm, _ENTITY, lambda match: html.unescape(match[0]))
+    norm = _substitute(norm, _SHORT_VOWELS, lambda _: "")
+    norm = _substitute(norm, re.compile("\u0640"), lambda _: "")
+    for pattern, replacement in _ARABERT_LINKS:
+        norm = _substitute(norm, pattern, lambda _, replacement=replacement: replacement)  # type: ignore[misc]
+    norm = _substitute(norm, re.compile("[٠-٩]"), lambda match: str(int(match[0])))
+    norm = _substitute(norm, _REPEATED, lambda match: match[1] * 2)
+    norm = _substitute(norm, _SPACED_OUT, lambda match: f" {match[0]} ")
+    norm = _substitute(norm, _DIGIT_LETTER, lambda _: " ")
+    norm = _substitute(norm, re.compile("/"), lambda _: "-")
+    norm = _substitute(norm, _ARABERT_UNKNOWN, lambda _: " ")
+    norm = _substitute(norm, _SPACES, lambda _: " ")
+    first = len(norm.text) - len(norm.text.lstrip(" "))
+    last = len(norm.text.rstrip(" "))
+    return Normalised(norm.text[first:last], norm.starts[first:last], norm.ends[first:last])
+
+
+def _substitute(norm: Normalised, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> Normalised:
+    """Replace like `re.sub`. A replacement's characters stand for all that was matched; a zero-width match's, for
+    the character after it."""
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    at = 0
+    for match in pattern.finditer(norm.text):
+        begin, end = match.span()
+        pieces.append(norm.text[at:begin])
+        starts += norm.starts[at:begin]
+        ends += norm.ends[at:begin]
+        out = replace(match)
+        pieces.append(out)
+        last = end if end > begin else begin + 1
+        starts += [norm.starts[begin]] * len(out)
+        ends += [norm.ends[last - 1]] * len(out)
+        at = end
+    if at == 0 and not pieces:
+        return norm
+    pieces.append(norm.text[at:])
+    return Normalised("".join(pieces), starts + norm.starts[at:], ends + norm.ends[at:])
 
 
 def normalise_nothing(text: str) -> Normalised:
@@ -115,5 +187,6 @@ def normalise_nothing(text: str) -> Normalised:
 
 NORMALISATIONS: dict[str, Callable[[str], Normalised]] = {
     "news": normalise_news,
+    "arabert": normalise_arabert,
     "none": normalise_nothing,
 }

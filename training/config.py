@@ -24,6 +24,7 @@ class AdapterConfig(_Section):
     rank: int = Field(16, ge=1, le=256)
     scale: float = Field(2.0, gt=0, description="multiplies the adapter's product (alpha / rank in LoRA's terms)")
     dropout: float = Field(0.0, ge=0, lt=1)
+    up_rate: float = Field(1.0, gt=0, description="learning rate of the matrices that start at zero, in encoder rates")
 
 
 class EncoderConfig(_Section):

@@ -56,6 +56,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     window = window_size(encoder, config.encoder.max_length)
     pad_id = int(encoder.config.pad_token_id or 0)
     network = _build_network(encoder, config, labels)
+    _fit_standardisation(network, [r.text for r in train_records], tokenizer, config)
     dataset, n_long = build_dataset(
         train_records, weights, tokenizer=tokenizer, normalisation=config.encoder.normalisation, labels=labels, window=window
     )  # fmt: skip
@@ -148,6 +149,15 @@ def _build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerN
         head_width=config.heads.width,
         dropout=config.heads.dropout,
     )
+
+
+def _fit_standardisation(network: TaggerNetwork, texts: list[str], tokenizer: Any, config: RunConfig) -> None:
+    """Fit the heads' standardisation on the first tokens of a few dozen paragraphs, spread over the training set."""
+    sample = inference.encode(texts[:: max(1, len(texts) // 64)], tokenizer, config.encoder.normalisation)
+    network.eval()
+    with torch.inference_mode():
+        states = [network.encoder(torch.tensor([enc.ids[:64]])).last_hidden_state[0] for enc in sample]
+    network.heads["standardise"].fit(torch.cat(states))
 
 
 def _plain_config(encoder: Any) -> dict[str, Any]:
@@ -285,20 +295,23 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
 
 
 def _optimizer(network: TaggerNetwork, config: RunConfig) -> torch.optim.Optimizer:
-    """AdamW with one learning rate for the encoder and one for the heads; no decay of biases and norms."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    """AdamW with a learning rate each for the encoder, the heads, and an adapter's second matrices.
+
+    These start at zero and learn faster for it (LoRA+, Hayou et al. 2024, arXiv:2402.12354). No decay of biases and
+    norms.
+    """
+    settings = config.training
+    up_rate = config.encoder.adapter.up_rate if config.encoder.adapter else 1.0
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((name.startswith("heads."), parameter.ndim > 1), []).append(parameter)
-    settings = config.training
+            rate = settings.head_learning_rate if name.startswith("heads.") else settings.encoder_learning_rate
+            rate *= up_rate if "lora_B" in name else 1.0
+            groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {
-                "params": parameters,
-                "lr": settings.head_learning_rate if is_head else settings.encoder_learning_rate,
-                "weight_decay": settings.weight_decay if decays else 0.0,
-            }
-            for (is_head, decays), parameters in groups.items()
+            {"params": parameters, "lr": rate, "weight_decay": settings.weight_decay if decays else 0.0}
+            for (rate, decays), parameters in groups.items()
         ],
         fused=True,
     )

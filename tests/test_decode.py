@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fiqra.model.decode import Decoding, ParagraphLogits, actor_token_spans, decode, quote_span, softmax
+
+ON, OFF = 8.0, -8.0
+
+
+def tags(text):
+    return np.array([[ON if tag == own else OFF for own in "OBI"] for tag in text])
+
+
+def test_actor_tokens_become_spans():
+    assert [span[:2] for span in actor_token_spans(tags("OBIIOBBIO"), 0.5)] == [(1, 4), (5, 6), (6, 8)]
+    assert [span[:2] for span in actor_token_spans(tags("OIIO"), 0.5)] == [(1, 3)]
+    assert actor_token_spans(tags("OOO"), 0.5) == []
+
+
+def test_the_threshold_decides_how_sure_an_actor_must_be():
+    unsure = np.log(np.array([[0.9, 0.05, 0.05], [0.55, 0.4, 0.05], [0.9, 0.05, 0.05]]))
+    assert actor_token_spans(unsure, 0.5) == []
+    assert actor_token_spans(unsure, 0.4) == [(1, 2, pytest.approx(0.45))]
+
+
+def test_positions_are_read_off_topics_that_are_on(labels):
+    text = "بغداد تدعم الهدنة وطهران ترفض"
+    spans = [(0, 0), (0, 5), (6, 10), (11, 17), (18, 24), (25, 29), (0, 0)]
+    stance = np.full((7, 4, 4), 0.0)
+    stance[..., 0] = 3.0  # nobody holds anything, but
+    stance[1, 0] = [0, 9, 0, 0]  # Baghdad favors the ceasefire,
+    stance[1, 3] = [0, 0, 9, 0]  # and diplomacy, which is off, is not asked about;
+    stance[4, 0] = [0, 0, 9, 0]  # Tehran is against
+    logits = ParagraphLogits(np.array([ON, OFF, OFF, OFF]), tags("OBOOBOO"), stance)
+    topics, probs, positions = decode(logits, spans, text, labels, Decoding.default(4))
+    assert topics == ("ceasefire",)
+    assert probs["ceasefire"] > 0.99 > 0.01 > probs["diplomacy"]
+    assert [(p.actor.text, p.topic, p.stance) for p in positions] == [
+        ("بغداد", "ceasefire", "favor"), ("وطهران", "ceasefire", "against"),
+    ]  # fmt: skip
+    assert all(0 < p.prob <= 1 for p in positions)
+    stance[0, 0] = [0, 0, 0, 9]
+    _, _, positions = decode(logits, spans, text, labels, Decoding.default(4))
+    assert (positions[0].actor, positions[0].stance) == (None, "neutral")
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "quoted"),
+    [
+        ('قوات "قسد" أعلنت', [(0, 4), (5, 6), (6, 9)], 'قوات "قسد"'),
+        ('أعلنت "قسد"، أمس', [(6, 7), (7, 10), (10, 12)], "قسد"),
+        ("أكد الجانب العراقيّ، أمس", [(4, 10), (11, 19)], "الجانب العراقيّ"),
+        ("وزير الخارجية العراقي", [(0, 4), (5, 10)], "وزير الخارجية"),
+        ("«حماس» رفضت", [(0, 1), (1, 4)], "حماس"),
+        ("(واع) قالت", [(0, 1)], None),
+    ],
+)
+def test_a_quote_is_whole_words_without_outer_signs(text, tokens, quoted):
+    span = quote_span(tokens, text)
+    assert (text[slice(*span)] if span else None) == quoted
+
+
+@given(text=st.text(max_size=30), data=st.data())
+def test_a_quote_is_never_empty_and_never_outside_the_text(text, data):
+    n = len(text)
+    pairs = st.tuples(st.integers(0, n), st.integers(0, n)).map(sorted).map(tuple)
+    tokens = sorted(data.draw(st.lists(pairs, max_size=4)))
+    span = quote_span(tokens, text)
+    assert span is None or 0 <= span[0] < span[1] <= n
+
+
+def test_softmax_stays_finite():
+    assert softmax(np.array([[1e4, -1e4]])).tolist() == [[1.0, 0.0]]
