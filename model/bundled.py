@@ -26,7 +26,7 @@ from .errors import TaggerError
 logger = logging.getLogger(__name__)
 
 VOCABULARY_SIZE = 24_000
-_FORMAT = 1  # raise when the folder that `build` writes changes
+_FORMAT = 2  # raise when the folder that `build` writes changes
 _ARABIC = re.compile(r"[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc]")
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 _LAYER = {
@@ -119,7 +119,7 @@ def kept_pieces(pieces: list[str], scores: npt.NDArray[np.float32]) -> list[int]
     Every piece with a letter of Arabic script stays, so Arabic is cut into pieces as with the whole vocabulary; so
     do the special pieces and all single digits, signs and Latin letters; the commonest ASCII pieces fill the rest.
     """
-    special = {"<s>", "<pad>", "</s>", "<unk>", "<mask>"}
+    special = {"<s>", "<pad>", "</s>", "<unk>", "<mask>", "▁passage", "▁query"}  # the last two: E5's prefixes
 
     def stays(piece: str) -> bool:
         bare = piece.replace("▁", "")

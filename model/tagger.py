@@ -95,7 +95,7 @@ class Tagger:
         self.tokenizer = tokenizer
         self.compute = compute
         self._tensors = tensors
-        self.network = _build_network(settings, tensors).to(compute.device)
+        self.network = _build_network(settings, tensors, tokenizer).to(compute.device)
         self.network.eval()
         self._window = window_size(self.network.encoder, settings.max_length)
         self._pad_id = int(self.network.encoder.config.pad_token_id or 0)
@@ -208,9 +208,16 @@ def _as_article(text: str | Article, i: int) -> Article:
     return Article(f"text-{i}", tuple(Paragraph(k, part) for k, part in enumerate(split_paragraphs(text))))
 
 
-def _build_network(settings: TaggerSettings, tensors: dict[str, torch.Tensor]) -> TaggerNetwork:
+def _build_network(
+    settings: TaggerSettings, tensors: dict[str, torch.Tensor], tokenizer: "Tokenizer"
+) -> TaggerNetwork:
     if settings.encoder_config is None:
-        _, encoder = load_encoder(settings.encoder)
+        own_tokenizer, encoder = load_encoder(settings.encoder)
+        if own_tokenizer.get_vocab() != tokenizer.get_vocab():
+            raise TaggerError(
+                f"tagger {settings.name!r}: the encoder {settings.encoder!r} found here is not the one it was trained "
+                "on: their vocabularies differ; use the versions of fiqra and of the encoder that made the tagger"
+            )
         adapter = {key.removeprefix(_ADAPTER): t for key, t in tensors.items() if key.startswith(_ADAPTER)}
         merge_adapter(encoder, adapter, scale=settings.adapter_scale)
         expected: Iterable[str] = (_HEADS,)
