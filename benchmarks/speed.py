@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 import transformers
+
 from fiqra import Article, Paragraph, Tagger
 from fiqra.model import bundled
 

@@ -7,6 +7,7 @@ folder that `transformers` reads, its vocabulary cut to what Arabic news needs.
 """
 
 import importlib.metadata
+import itertools
 import json
 import logging
 import os
@@ -107,7 +108,10 @@ def build(weights: Path, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     pieces = [(reader.pieces[i], float(reader.scores[i])) for i in kept]
     (folder / "tokenizer.json").write_text(_tokenizer_json(pieces), encoding="utf-8")
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": reader.config["max_position_embeddings"]}
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": reader.config["max_position_embeddings"],
+    }
     special = {"bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>"}
     special |= {"pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings | special, indent=2), encoding="utf-8")
@@ -177,7 +181,7 @@ class _Reader:
         offsets = self._take("<u4", n_pieces + 1)
         self.scores = self._take("<f4", n_pieces)
         blob = bytes(self._take("u1", blob_size))
-        self.pieces = [blob[a:b].decode("utf-8") for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        self.pieces = [blob[a:b].decode("utf-8") for a, b in itertools.pairwise(offsets)]
         self._take("<i4")  # the character map is NFKC, which `text.normalise` has applied by then
         self._take("u1", int(self._take("<u4")[0]))
         self._offsets: dict[str, tuple[int, int]] = {}

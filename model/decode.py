@@ -30,7 +30,7 @@ class ParagraphLogits:
 class Decoding:
     """What is fitted on development data: temperatures (> 0) divide logits, thresholds are compared with probabilities.
 
-    `actor_threshold` decides whether a token belongs to an actor; `position_threshold` and `implied_threshold`
+    `actor_threshold` decides whether a word belongs to an actor; `position_threshold` and `implied_threshold`
     whether a named actor, or the implied holder, holds any position on a topic that is on.
     """
 
@@ -68,25 +68,47 @@ def topic_probs(logits: ParagraphLogits, decoding: Decoding) -> Array:
     return sigmoid(logits.topic / np.asarray(decoding.topic_temperatures))
 
 
-def actor_token_spans(actor_logits: Array, threshold: float) -> list[tuple[int, int, float]]:
-    """Return actors as (first token, last token + 1, mean probability of being in an actor).
+def actor_spans(actor_logits: Array, words: Sequence[Span], threshold: float) -> list[tuple[int, int, float]]:
+    """Return actors as (first token, last token + 1, mean probability of being in an actor), in whole words.
 
-    A token is in an actor where "begin" and "inside" together reach the threshold; a new actor starts after a token
-    outside, or where "begin" is likelier than "inside".
+    A word is in an actor where the mean of "begin" and "inside" together over its tokens reaches the threshold. A new
+    actor starts after a word outside, or at a word whose first token is far likelier "begin" than "inside": the two
+    are often near each other within one long title, which is not to fall into pieces.
+
+    Args:
+        actor_logits: (N, 3).
+        words: The tokens (first, last + 1) of each word, as `token_words` gives them.
     """
     probs = softmax(actor_logits)
     within = probs[:, 1] + probs[:, 2]
-    begins = probs[:, 1] > probs[:, 2]
-    spans: list[tuple[int, int, float]] = []
-    start = -1
-    for i in range(len(probs) + 1):
-        inside = i < len(probs) and within[i] >= threshold
-        if start >= 0 and (not inside or begins[i]):
-            spans.append((start, i, float(within[start:i].mean())))
-            start = -1
-        if inside and start < 0:
-            start = i
-    return spans
+    actors: list[list[Span]] = []
+    open_ = False
+    for first, last in words:
+        inside = within[first:last].mean() >= threshold
+        if inside and open_ and probs[first, 1] < _NEW_ACTOR * probs[first, 2]:
+            actors[-1].append((first, last))
+        elif inside:
+            actors.append([(first, last)])
+        open_ = bool(inside)
+    spans = [(run[0][0], run[-1][1]) for run in actors]
+    return [(first, last, float(within[first:last].mean())) for first, last in spans]
+
+
+_NEW_ACTOR = 4.0
+
+
+def token_words(token_spans: Sequence[Span], text: str) -> list[Span]:
+    """Return the tokens (first, last + 1) of each word or sign, in order; special tokens belong to none."""
+    words: list[Span] = []
+    for i, (start, end) in enumerate(token_spans):
+        if end <= start:
+            continue
+        joins = words and words[-1][1] == i and token_spans[i - 1][1] == start
+        if joins and _in_word(text[start]) and _in_word(text[start - 1]):
+            words[-1] = (words[-1][0], i + 1)
+        else:
+            words.append((i, i + 1))
+    return words
 
 
 def stance_probs(stance_logits: Array, span: Span, decoding: Decoding) -> Array:
@@ -108,9 +130,11 @@ def decode(
     by_topic = {topic: float(prob) for topic, prob in zip(labels.topic_ids, probs, strict=True)}
     if not topics:
         return topics, by_topic, ()
-    positions = _read_off(stance_probs(logits.stance, (0, 1), decoding), None, decoding.implied_threshold, labels, by_topic, topics)
+    positions = _read_off(
+        stance_probs(logits.stance, (0, 1), decoding), None, decoding.implied_threshold, labels, by_topic, topics
+    )
     taken: set[Span] = set()
-    for first, last, score in actor_token_spans(logits.actor, decoding.actor_threshold):
+    for first, last, score in actor_spans(logits.actor, token_words(token_spans, text), decoding.actor_threshold):
         span = quote_span(token_spans[first:last], text)
         if span is None or span in taken:
             continue

@@ -1,7 +1,6 @@
 """Encoders by name: "bundled", a hub id or a local folder -> tokenizer and encoder; low-rank adapters merged in."""
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -44,8 +43,8 @@ def load_encoder(name: str, *, trust_remote_code: bool = False) -> "tuple[Tokeni
     except (OSError, ValueError, ImportError) as error:
         raise TaggerError(
             f"encoder {name!r}: {str(error).strip().splitlines()[0]}\n"
-            "  Nothing of that name could be loaded from this disk or the hub. Without internet, use 'bundled', or copy "
-            "the encoder's folder (config.json, model.safetensors, tokenizer files) here and give its path."
+            "  Nothing of that name could be loaded from this disk or the hub. Without internet, use 'bundled', or "
+            "copy the encoder's folder (config.json, model.safetensors, tokenizer files) here and give its path."
         ) from error
     finally:
         transformers.utils.logging.set_verbosity(verbosity)
@@ -109,7 +108,8 @@ def merge_adapter(encoder: nn.Module, adapter: dict[str, torch.Tensor], *, scale
         name = key.removesuffix(".lora_A.weight")
         try:
             weight = encoder.get_submodule(name).get_parameter("weight")
+            product = adapter[f"{name}.lora_B.weight"].float() @ down.float()
             with torch.no_grad():
-                weight += scale * (adapter[f"{name}.lora_B.weight"].float() @ down.float()).to(weight.dtype)
+                weight.add_(product.to(weight.dtype), alpha=scale)
         except (AttributeError, KeyError, RuntimeError) as error:
             raise TaggerError(f"the adapter's {name!r} does not fit the encoder: {error}") from error

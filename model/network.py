@@ -62,6 +62,9 @@ class Standardise(nn.Module):
     A sentence encoder's states share one large component; heads learn several times faster without it.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(hidden))

@@ -154,37 +154,46 @@ class Tagger:
     @overload
     def tag(self, texts: str | Article) -> list[TaggedParagraph]: ...
     @overload
-    def tag(self, texts: Sequence[str | Article]) -> list[list[TaggedParagraph]]: ...
+    def tag(self, texts: list[str] | list[Article] | list[str | Article]) -> list[list[TaggedParagraph]]: ...
     def tag(
-        self, texts: str | Article | Sequence[str | Article]
+        self, texts: str | Article | list[str] | list[Article] | list[str | Article]
     ) -> list[TaggedParagraph] | list[list[TaggedParagraph]]:
         """Tag a text (cut into its paragraphs), an article, or several of them.
 
         Returns:
-            The tagged paragraphs of the one text or article; for a sequence, one such list for each of its members.
+            The tagged paragraphs of the one text or article; for a list, one such list for each of its members.
         """
-        single = isinstance(texts, str | Article)
-        articles = [_as_article(text, i) for i, text in enumerate([texts] if single else texts)]  # type: ignore[list-item,arg-type]
-        tagged = self.tag_articles(articles)
-        return tagged[0] if single else tagged
+        if isinstance(texts, str | Article):
+            return self.tag_articles([_as_article(texts, 0)])[0]
+        return self.tag_articles([_as_article(text, i) for i, text in enumerate(texts)])
 
     def tag_articles(
         self, articles: Sequence[Article], *, on_batch: Callable[[int], None] | None = None
     ) -> list[list[TaggedParagraph]]:
         """Tag articles, in batches across them. `on_batch` is told after each batch how many paragraphs it finished."""
-        paragraphs = [(article, paragraph) for article in articles for paragraph in article.paragraphs]
-        encoded = inference.encode([p.text for _, p in paragraphs], self.tokenizer, self.settings.normalisation)
-        logits = self.run(encoded, on_batch=on_batch)
-        results: dict[int, list[TaggedParagraph]] = {id(article): [] for article in articles}
-        for (article, paragraph), own, enc in zip(paragraphs, logits, encoded, strict=True):
-            topics, probs, positions = decode(own, enc.spans, paragraph.text, self.labels, self.settings.decoding)
-            results[id(article)].append(
-                TaggedParagraph(
-                    article.id, paragraph.index, paragraph.text, topics, probs, positions,
-                    self.id, article.date, article.outlet,
-                )
-            )  # fmt: skip
-        return [results[id(article)] for article in articles]
+        texts = [paragraph.text for article in articles for paragraph in article.paragraphs]
+        encoded = inference.encode(texts, self.tokenizer, self.settings.normalisation)
+        logits = iter(zip(self.run(encoded, on_batch=on_batch), encoded, strict=True))
+        return [
+            [self._read_off(article, paragraph, *next(logits)) for paragraph in article.paragraphs]
+            for article in articles
+        ]
+
+    def _read_off(
+        self, article: Article, paragraph: Paragraph, logits: ParagraphLogits, encoded: inference.EncodedParagraph
+    ) -> TaggedParagraph:
+        topics, probs, positions = decode(logits, encoded.spans, paragraph.text, self.labels, self.settings.decoding)
+        return TaggedParagraph(
+            article.id,
+            paragraph.index,
+            paragraph.text,
+            topics,
+            probs,
+            positions,
+            self.id,
+            article.date,
+            article.outlet,
+        )
 
     def run(
         self, encoded: Sequence[inference.EncodedParagraph], *, on_batch: Callable[[int], None] | None = None
@@ -208,9 +217,7 @@ def _as_article(text: str | Article, i: int) -> Article:
     return Article(f"text-{i}", tuple(Paragraph(k, part) for k, part in enumerate(split_paragraphs(text))))
 
 
-def _build_network(
-    settings: TaggerSettings, tensors: dict[str, torch.Tensor], tokenizer: "Tokenizer"
-) -> TaggerNetwork:
+def _build_network(settings: TaggerSettings, tensors: dict[str, torch.Tensor], tokenizer: "Tokenizer") -> TaggerNetwork:
     if settings.encoder_config is None:
         own_tokenizer, encoder = load_encoder(settings.encoder)
         if own_tokenizer.get_vocab() != tokenizer.get_vocab():

@@ -130,7 +130,9 @@ _ARABERT_LINKS = tuple(
 )
 _REPEATED = re.compile(r"(\D)\1{2,}", re.DOTALL)
 _SPACED_OUT = re.compile(r"[^0-9\u0621-\u063A\u0641-\u064A\u0660-\u0669a-zA-Z\[\]]")
-_DIGIT_LETTER = re.compile(r"(?<=\d)(?=[\u0621-\u063A\u0641-\u064A\u066A-\u066C])|(?<=[\u0621-\u063A\u0641-\u064A\u066A-\u066C])(?=\d)")
+_DIGIT_LETTER = re.compile(
+    r"(?<=\d)(?=[\u0621-\u063A\u0641-\u064A\u066A-\u066C])|(?<=[\u0621-\u063A\u0641-\u064A\u066A-\u066C])(?=\d)"
+)
 _ARABERT_UNKNOWN = re.compile(
     r"[^0-9\u0621-\u063A\u0640-\u066C\u0671-\u0674a-zA-Z\[\]!\"#$%'()*+,.:;\-<=·>?@\\^_`{|}~—٪’،؟`୍“؛”ۚ»\s«–…‘]"
 )
@@ -158,7 +160,8 @@ def normalise_arabert(text: str) -> Normalised:
 
 def _substitute(norm: Normalised, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> Normalised:
     """Replace like `re.sub`. A replacement's characters stand for all that was matched; a zero-width match's, for
-    the character after it."""
+    the character after it.
+    """
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []

@@ -27,7 +27,9 @@ def test_text_in_the_usual_encodings(tmp_path, encoding, caplog):
     assert ("Windows-1256" in caplog.text) == (encoding == "cp1256")
 
 
-@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", BODY.encode()[:-1] + b"\xff" * 3, b"caf\xe9"])
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", BODY.encode()[:-1] + b"\xff" * 3, b"caf\xe9"]
+)
 def test_what_cannot_be_decoded_is_an_error(content):
     with pytest.raises(DataError, match="neither UTF-8"):
         decode_bytes(content, "a.txt")
@@ -42,7 +44,11 @@ def test_a_folder_is_read_in_order_and_the_rest_goes_on(tmp_path):
     (tmp_path / "sub/e.txt").write_text(BODY)
     articles, rejects = read(tmp_path)
     assert [article.id for article in articles] == ["b.txt", "sub/e.txt"]
-    assert [reject.reason.split(":")[0] for reject in rejects] == ["is empty", "holds no Arabic text", "can't decode it"]
+    assert [reject.reason.split(":")[0] for reject in rejects] == [
+        "is empty",
+        "holds no Arabic text",
+        "can't decode it",
+    ]
 
 
 def test_a_leading_date_and_remnants(tmp_path):
@@ -67,7 +73,11 @@ def test_json_lines_with_one_bad_record_among_many(tmp_path):
     lines = [json.dumps({"id": i, "text": BODY, "date": "2025-01-02"}, ensure_ascii=False) for i in range(3)]
     path.write_text("\n".join([lines[0], "{bad", json.dumps({"id": 9, "text": 5}), "7", *lines[1:]]))
     articles, rejects = read(path)
-    assert [(article.id, article.date) for article in articles] == [("0", "2025-01-02"), ("1", "2025-01-02"), ("2", "2025-01-02")]
+    assert [(article.id, article.date) for article in articles] == [
+        ("0", "2025-01-02"),
+        ("1", "2025-01-02"),
+        ("2", "2025-01-02"),
+    ]
     assert [reject.where.rsplit(":", 1)[1] for reject in rejects] == ["2", "3", "4"]
     assert "not JSON" in rejects[0].reason
     assert "expected text, found 5" in rejects[1].reason
@@ -83,7 +93,9 @@ def test_records_with_named_columns(tmp_path, kind):
         pq.write_table(pa.Table.from_pylist([record]), path)
     else:
         sign = {"csv": ",", "tsv": "\t", "semicolon": ";"}[kind]
-        path.write_text("\ufeff" + sign.join(record) + "\n" + sign.join(f'"{value}"' for value in record.values()) + "\n")
+        path.write_text(
+            "\ufeff" + sign.join(record) + "\n" + sign.join(f'"{value}"' for value in record.values()) + "\n"
+        )
     (article,), rejects = read(path, columns={"text": "matn", "id": "key", "date": "when"})
     assert (article.id, article.date, len(article.paragraphs)) == ("k1", "2025-05-06", 2)
     assert not rejects

@@ -29,7 +29,18 @@ def engine(tmp_path_factory):
     if compiler is None:
         pytest.skip("no C compiler here")
     library = tmp_path_factory.mktemp("engine") / "e5.so"
-    command = [compiler, "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-o", str(library), str(weights.parent / "e5.c"), "-lm"]
+    command = [
+        compiler,
+        "-O3",
+        "-march=native",
+        "-fopenmp",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(library),
+        str(weights.parent / "e5.c"),
+        "-lm",
+    ]
     if subprocess.run(command, capture_output=True).returncode:
         pytest.skip("the engine can't be built here")
     e5 = ctypes.CDLL(str(library))
@@ -62,7 +73,9 @@ def test_mean_pooled_embeddings_are_the_engines(engine, sentences):
 def test_arabic_is_cut_into_the_pieces_of_the_whole_vocabulary(sentences):
     reader = bundled._Reader(weights)
     whole = Tokenizer.from_str(
-        bundled._tokenizer_json([(piece, float(score)) for piece, score in zip(reader.pieces, reader.scores, strict=True)])
+        bundled._tokenizer_json(
+            [(piece, float(score)) for piece, score in zip(reader.pieces, reader.scores, strict=True)]
+        )
     )
     cut, _ = load_encoder("bundled")
     assert cut.get_vocab_size() == bundled.VOCABULARY_SIZE < whole.get_vocab_size()

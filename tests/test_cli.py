@@ -81,7 +81,9 @@ def test_evaluate_prints_a_table_and_writes_both_files(folder, root, tmp_path):
     metrics = json.loads((tmp_path / "e/metrics.json").read_text())
     own = metrics["topics"]["macro_f1"]
     assert own["low"] <= own["value"] <= own["high"]
-    predictions = [json.loads(line) for line in (tmp_path / "e/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    predictions = [
+        json.loads(line) for line in (tmp_path / "e/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert len(predictions) == metrics["n_paragraphs"] == 32
 
 

@@ -14,7 +14,10 @@ def test_every_shipped_config_is_whole_and_its_keys_are_read(root):
 
 def test_all_mistakes_are_told_at_once_with_key_and_nearest_name(write_config):
     path = write_config(
-        training={"epoch": 3, "seed": "x"}, encoder={"normalization": "news", "max_length": 2}, loss={"balance": 4}, nme="t"
+        training={"epoch": 3, "seed": "x"},
+        encoder={"normalization": "news", "max_length": 2},
+        loss={"balance": 4},
+        nme="t",
     )
     with pytest.raises(ConfigError) as error:
         load_config(path)
@@ -35,13 +38,21 @@ def test_overrides_are_yaml_and_paths_are_relative_to_where_they_stand(write_con
     monkeypatch.chdir(root)
     config = load_config(
         write_config(),
-        ["training.encoder_learning_rate=5e-4", "encoder.adapter={rank: 2}", "data.dev=tests/data/smoke.jsonl", "output=x"],
+        [
+            "training.encoder_learning_rate=5e-4",
+            "encoder.adapter={rank: 2}",
+            "data.dev=tests/data/smoke.jsonl",
+            "output=x",
+        ],
     )
     assert config.training.encoder_learning_rate == 5e-4
     assert config.encoder.adapter.rank == 2
     assert config.data.dev[0].path == root / "tests/data/smoke.jsonl"
     assert config.output == root / "x"
-    for override, said in (("training.epochs", "expected key.sub=value"), ("training.epoch=3", "did you mean 'epochs'")):
+    for override, said in (
+        ("training.epochs", "expected key.sub=value"),
+        ("training.epoch=3", "did you mean 'epochs'"),
+    ):
         with pytest.raises(ConfigError, match=said):
             load_config(write_config(), [override])
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiqra.model.decode import Decoding, ParagraphLogits, actor_token_spans, decode, quote_span, softmax
+from fiqra.model.decode import Decoding, ParagraphLogits, actor_spans, decode, quote_span, softmax, token_words
 
 ON, OFF = 8.0, -8.0
 
@@ -12,16 +12,29 @@ def tags(text):
     return np.array([[ON if tag == own else OFF for own in "OBI"] for tag in text])
 
 
-def test_actor_tokens_become_spans():
-    assert [span[:2] for span in actor_token_spans(tags("OBIIOBBIO"), 0.5)] == [(1, 4), (5, 6), (6, 8)]
-    assert [span[:2] for span in actor_token_spans(tags("OIIO"), 0.5)] == [(1, 3)]
-    assert actor_token_spans(tags("OOO"), 0.5) == []
+def single(n):
+    return [(i, i + 1) for i in range(n)]
+
+
+def test_actor_words_become_spans():
+    assert [span[:2] for span in actor_spans(tags("OBIIOBBIO"), single(9), 0.5)] == [(1, 4), (5, 6), (6, 8)]
+    assert [span[:2] for span in actor_spans(tags("OIIO"), single(4), 0.5)] == [(1, 3)]
+    assert actor_spans(tags("OOO"), single(3), 0.5) == []
+    # a word is taken whole or not at all, and cannot be two actors
+    assert [span[:2] for span in actor_spans(tags("OBIOO"), [(0, 1), (1, 4), (4, 5)], 0.5)] == [(1, 4)]
+    assert [span[:2] for span in actor_spans(tags("OBBO"), [(0, 1), (1, 3), (3, 4)], 0.5)] == [(1, 3)]
 
 
 def test_the_threshold_decides_how_sure_an_actor_must_be():
     unsure = np.log(np.array([[0.9, 0.05, 0.05], [0.55, 0.4, 0.05], [0.9, 0.05, 0.05]]))
-    assert actor_token_spans(unsure, 0.5) == []
-    assert actor_token_spans(unsure, 0.4) == [(1, 2, pytest.approx(0.45))]
+    assert actor_spans(unsure, single(3), 0.5) == []
+    assert actor_spans(unsure, single(3), 0.4) == [(1, 2, pytest.approx(0.45))]
+
+
+def test_tokens_are_grouped_into_words():
+    text = 'قوات "قسد"، 35'
+    spans = [(0, 0), (0, 2), (2, 4), (5, 6), (6, 9), (9, 11), (12, 13), (13, 14), (0, 0)]
+    assert token_words(spans, text) == [(1, 3), (3, 4), (4, 5), (5, 6), (6, 8)]
 
 
 def test_positions_are_read_off_topics_that_are_on(labels):

@@ -28,7 +28,10 @@ def test_model_knows_nothing_of_training_nor_training_of_the_front_doors(root):
 
 def test_text_and_decoding_need_no_torch(root):
     for name in ("text", "decode", "labels", "records", "errors"):
-        assert not {module.split(".")[0] for _, module in imports(root / f"model/{name}.py")} & {"torch", "transformers"}
+        assert not {module.split(".")[0] for _, module in imports(root / f"model/{name}.py")} & {
+            "torch",
+            "transformers",
+        }
 
 
 def test_only_the_device_file_names_devices(root):
@@ -57,7 +60,11 @@ def test_the_wheel_claims_only_fiqra_and_carries_the_released_tagger(root, tmp_p
     here = os.getcwd()
     os.chdir(source)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             name = build_meta.build_wheel(str(tmp_path))
     finally:

@@ -56,7 +56,11 @@ def test_a_table_worked_by_hand(labels):
         said(2, []),
         said(3, [C]),
     ]
-    stances = [StanceAnswer(0, C, "favor", "favor"), StanceAnswer(0, D, "neutral", "favor"), StanceAnswer(1, C, "against", "against")]
+    stances = [
+        StanceAnswer(0, C, "favor", "favor"),
+        StanceAnswer(0, D, "neutral", "favor"),
+        StanceAnswer(1, C, "against", "against"),
+    ]
     m = evaluate(golds, tagged, stances, labels, n_resamples=0)
     ceasefire = m["topics"]["per_topic"][C]
     assert ceasefire["precision"]["value"] == pytest.approx(2 / 3)
@@ -85,7 +89,9 @@ def test_topics_and_stances_equal_scikit_learns(labels):
     truth, answer = rng.random((60, 4)) < 0.3, rng.random((60, 4)) < 0.4
     golds = [gold(i, [t for t, on in zip(ids, row, strict=True) if on]) for i, row in enumerate(truth)]
     tagged = [said(i, [t for t, on in zip(ids, row, strict=True) if on]) for i, row in enumerate(answer)]
-    answers = [StanceAnswer(int(rng.integers(60)), str(rng.choice(ids)), *map(str, rng.choice(stances, 2))) for _ in range(200)]
+    answers = [
+        StanceAnswer(int(rng.integers(60)), str(rng.choice(ids)), *map(str, rng.choice(stances, 2))) for _ in range(200)
+    ]
     m = evaluate(golds, tagged, answers, labels, n_resamples=0)
     p, r, f, _ = precision_recall_fscore_support(truth, answer)
     for k, topic in enumerate(ids):

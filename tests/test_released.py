@@ -37,7 +37,12 @@ def test_the_sample_articles_come_out_sensibly(tagger, root):
     [
         ("دعا وزير الخارجية العراقي إلى وقف إطلاق النار في سوريا.", "ceasefire", "وزير الخارجية العراقي", "favor"),
         ("رفضت حركة حماس مقترح الهدنة الأخير.", "ceasefire", "حماس", "against"),
-        ("التقى الرئيس المصري نظيره التركي في القاهرة وبحثا العلاقات الثنائية.", "diplomacy", "الرئيس المصري", "neutral"),
+        (
+            "التقى الرئيس المصري نظيره التركي في القاهرة وبحثا العلاقات الثنائية.",
+            "diplomacy",
+            "الرئيس المصري",
+            "neutral",
+        ),
     ],
 )
 def test_plain_positions_are_found(tagger, text, topic, actor, stance):

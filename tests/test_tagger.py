@@ -65,6 +65,8 @@ def test_a_saved_tagger_gives_identical_probabilities(tiny_tagger, records, tmp_
 def test_one_text_is_a_list_of_paragraphs_and_several_are_a_list_of_lists(tiny_tagger):
     assert [t.para for t in tiny_tagger.tag("أ ب.\nج د.")] == [0, 1]
     assert [len(tagged) for tagged in tiny_tagger.tag(["أ ب.\nج د.", article("هـ"), ""])] == [2, 1, 0]
+    twice = article("هـ", "و")
+    assert [len(tagged) for tagged in tiny_tagger.tag([twice, twice])] == [2, 2]
     with pytest.raises(TypeError, match="expected a str or an Article"):
         tiny_tagger.tag([3])
 

@@ -61,7 +61,9 @@ def test_arabert_normalisation_equals_the_package_arabert(root):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = preprocess.ArabertPreprocessor("bert-base-arabertv02")
-    texts = [json.loads(line)["text"] for line in (root / "data/corpus/train.jsonl").read_text(encoding="utf-8").splitlines()]
+    texts = [
+        json.loads(line)["text"] for line in (root / "data/corpus/train.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     texts += [
         "&quot;هدنة&quot; &amp; <b>سلام</b> https://a.com/x?y=1 @user me@x.org هههههه ١٥مارس 2024م 3/4 😀 ـــ رائــــع!!!!!",
         "أكّدَ 12٪ ٥٫٦ a.b.com://x <br /> www.x.y",

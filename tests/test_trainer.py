@@ -34,7 +34,13 @@ def test_it_overfits_saves_loads_and_says_the_same(write_config, tmp_path, label
     config = load_config(
         write_config(
             data={"train": str(few), "dev": str(few)},
-            training={"epochs": 60, "patience": 60, "encoder_learning_rate": 3e-3, "head_learning_rate": 1e-2, "warmup": 0},
+            training={
+                "epochs": 60,
+                "patience": 60,
+                "encoder_learning_rate": 3e-3,
+                "head_learning_rate": 1e-2,
+                "warmup": 0,
+            },
             heads={"dropout": 0.0},
         )
     )
@@ -115,7 +121,10 @@ def test_another_label_set_works_by_another_file(write_config, tmp_path):
     ]
     (tmp_path / "two.jsonl").write_text("\n".join(lines), encoding="utf-8")
     config = load_config(
-        write_config(labels=str(tmp_path / "labels.yaml"), data={"train": str(tmp_path / "two.jsonl"), "dev": str(tmp_path / "two.jsonl")})
+        write_config(
+            labels=str(tmp_path / "labels.yaml"),
+            data={"train": str(tmp_path / "two.jsonl"), "dev": str(tmp_path / "two.jsonl")},
+        )
     )
     tagger, metrics = train(config)
     assert set(metrics["topics"]["per_topic"]) == {"economy", "sport"}

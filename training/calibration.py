@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_expit, log_softmax
 
@@ -41,7 +42,7 @@ def fit_decoding(
     return _fit_position_thresholds(decoding, gold, logits, encoded, labels)
 
 
-def binary_temperature(logits: Array, truth: Array) -> float:
+def binary_temperature(logits: Array, truth: npt.NDArray[np.bool_]) -> float:
     """Return the temperature that gives the truth its greatest likelihood (Guo et al. 2017, arXiv:1706.04599).
 
     `logits` and `truth` (N,); 1.0 where the truth is all one class, which no temperature can fit.
@@ -77,7 +78,7 @@ def _best_temperature(loss: object) -> float:
     return float(np.exp(found.x))
 
 
-def topic_thresholds(probs: Array, truth: Array) -> tuple[float, ...]:
+def topic_thresholds(probs: Array, truth: npt.NDArray[np.bool_]) -> tuple[float, ...]:
     """Return a threshold a topic (K,): the one of greatest F1 on its own, drawn towards the one that is best for all.
 
     The fewer examples a topic has, the nearer its threshold stays to the pooled one. Both arguments (N, K).
@@ -91,7 +92,7 @@ def topic_thresholds(probs: Array, truth: Array) -> tuple[float, ...]:
     return tuple(thresholds)
 
 
-def _best_threshold(probs: Array, truth: Array) -> float:
+def _best_threshold(probs: Array, truth: npt.NDArray[np.bool_]) -> float:
     """Return the middle of the thresholds whose F1 is within half a point of the best, which overfits less."""
     on = probs[None] >= _GRID[:, None]  # (grid, N)
     counts = np.stack([(on & truth).sum(1), (on & ~truth).sum(1), (~on & truth).sum(1)], axis=-1)
@@ -108,16 +109,20 @@ def _fit_position_thresholds(
 ) -> Decoding:
     """Choose the actor, position and implied thresholds of greatest position F1, one after the other."""
     for name, grid in (
-        ("actor_threshold", (0.3, 0.4, 0.5, 0.6)),
-        ("position_threshold", (0.3, 0.4, 0.5, 0.6, 0.7)),
+        ("actor_threshold", (0.15, 0.2, 0.3, 0.4, 0.5)),
+        ("position_threshold", (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)),
         ("implied_threshold", (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)),
     ):
         scored = []
         for value in grid:
-            trial = replace(decoding, **{name: value})
+            trial = _with(decoding, name, value)
             scored.append((_position_f1(trial, gold, logits, encoded, labels), -abs(value - 0.5), value))
-        decoding = replace(decoding, **{name: max(scored)[2]})
+        decoding = _with(decoding, name, max(scored)[2])
     return decoding
+
+
+def _with(decoding: Decoding, name: str, value: float) -> Decoding:
+    return Decoding.from_json({**decoding.to_json(), name: value})
 
 
 def _position_f1(

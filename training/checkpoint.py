@@ -19,7 +19,7 @@ from ..model.errors import FiqraError
 _TENSORS, _VALUES = "run_state.safetensors", "run_state.json"
 
 
-class RunStateCallback(TrainerCallback):
+class RunStateCallback(TrainerCallback):  # type: ignore[misc]
     """Saves the optimizer, schedule and random state with each checkpoint; puts them back when a run resumes."""
 
     def __init__(self, resume_from: Path | None) -> None:
@@ -40,12 +40,12 @@ class RunStateCallback(TrainerCallback):
             tensors["random.accelerator"] = torch.get_device_module().get_rng_state()
         save_file(tensors, folder / _TENSORS)
         version, numbers, gauss = random.getstate()
-        numpy_state = np.random.get_state(legacy=False)
+        _, keys, *numpy_rest = np.random.get_state()
         values = {
             "param_groups": optimizer["param_groups"],
             "schedule": kwargs["lr_scheduler"].state_dict(),
             "random.python": [version, list(numbers), gauss],
-            "random.numpy": {**numpy_state, "state": {k: _plain(v) for k, v in numpy_state["state"].items()}},  # type: ignore[dict-item]
+            "random.numpy": [keys, *numpy_rest],
         }
         (folder / _VALUES).write_text(json.dumps(values, default=_plain), encoding="utf-8")
 
@@ -66,7 +66,8 @@ class RunStateCallback(TrainerCallback):
         kwargs["lr_scheduler"].load_state_dict(values["schedule"])
         version, numbers, gauss = values["random.python"]
         random.setstate((version, tuple(numbers), gauss))
-        np.random.set_state(values["random.numpy"])
+        keys, *numpy_rest = values["random.numpy"]
+        np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), *numpy_rest))
         torch.set_rng_state(tensors["random.torch"])
         if "random.accelerator" in tensors and torch.accelerator.is_available():
             torch.get_device_module().set_rng_state(tensors["random.accelerator"])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..model.decode import actor_token_spans
+from ..model.decode import actor_spans
 from ..model.labels import LabelSet
 from ..model.network import N_TAGS, Logits
 from ..model.records import LabelledParagraph
@@ -82,10 +82,11 @@ def wrong_actors(logits: Logits, batch: dict[str, Tensor]) -> Tensor:
     tags = batch["tags"].cpu().numpy()
     actor_logits = logits.actor.detach().float().cpu().numpy()
     n_topics = batch["topics"].shape[1]
+    tokens = [(i, i + 1) for i in range(tags.shape[1])]  # where words begin is not known here, and hardly matters
     wrong = [
         [row, first, last, *[0] * n_topics]
         for row in range(len(tags))
-        for first, last, _ in actor_token_spans(actor_logits[row], 0.4)
+        for first, last, _ in actor_spans(actor_logits[row], tokens, 0.3)
         if (tags[row, first:last] == 0).all()
     ]
     return torch.tensor(wrong, device=batch["holders"].device, dtype=torch.long).reshape(-1, 3 + n_topics)

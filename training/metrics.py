@@ -2,7 +2,8 @@
 
 Topics. Per topic precision, recall and F1 at the tagger's threshold, average precision from its probabilities, and
 support (gold paragraphs). Macro-F1 is the plain mean over every topic of the label set, micro-F1 pools all decisions,
-`exact` is the share of paragraphs whose set of topics is right whole. An F1 with nothing to find and nothing found is 0.
+`exact` is the share of paragraphs whose set of topics is right whole. An F1 with nothing to find and
+nothing found is 0.
 
 Positions. A predicted position is right when its topic and stance equal a gold one's and the actors match: both
 implied, or intersection over union of their character spans at least 0.5; predicted and gold are matched one to one,
@@ -57,7 +58,9 @@ def n_matched(gold: Sequence[Position], predicted: Sequence[Position], *, actors
     right = np.array(
         [
             [
-                g.topic == p.topic and g.stance == p.stance and (not actors or overlap(g.actor, p.actor) >= LEAST_OVERLAP)
+                g.topic == p.topic
+                and g.stance == p.stance
+                and (not actors or overlap(g.actor, p.actor) >= LEAST_OVERLAP)
                 for p in predicted
             ]
             for g in gold
@@ -105,9 +108,7 @@ def evaluate(
     intervals: dict[str, tuple[float, float]] = {}
     if n_resamples:
         draws = _draws(int(groups.max()) + 1, n_resamples, seed)  # (resamples, groups)
-        resampled = _measures(
-            {k: np.tensordot(draws, v, axes=1) for k, v in by_group.items()}, labels
-        )
+        resampled = _measures({k: np.tensordot(draws, v, axes=1) for k, v in by_group.items()}, labels)
         intervals = {
             key: (float(np.quantile(value, 0.025)), float(np.quantile(value, 0.975)))
             for key, value in resampled.items()
@@ -134,7 +135,8 @@ def _paragraph_counts(
     labels: LabelSet,
 ) -> dict[str, Floats]:
     """Count per paragraph: topic (N, K, [tp, fp, fn]), positions and topic_stance (N, [tp, fp, fn]), exact (N, 2),
-    stance (N, K, S gold, S predicted)."""
+    stance (N, K, S gold, S predicted).
+    """
     n_topics, n_stances = len(labels.topics), len(labels.stances)
     topic = np.zeros((len(gold), n_topics, 3))
     positions, topic_stance = np.zeros((len(gold), 3)), np.zeros((len(gold), 3))

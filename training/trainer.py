@@ -18,7 +18,7 @@ from ..model.decode import Decoding
 from ..model.device import Compute, choose_compute
 from ..model.encoder import load_encoder, window_size
 from ..model.labels import LabelSet
-from ..model.network import Logits, TaggerNetwork
+from ..model.network import Logits, Standardise, TaggerNetwork
 from ..model.records import LabelledParagraph
 from ..model.tagger import Tagger, TaggerSettings
 from .calibration import fit_decoding
@@ -58,14 +58,20 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     network = _build_network(encoder, config, labels)
     _fit_standardisation(network, [r.text for r in train_records], tokenizer, config)
     dataset, n_long = build_dataset(
-        train_records, weights, tokenizer=tokenizer, normalisation=config.encoder.normalisation, labels=labels, window=window
-    )  # fmt: skip
+        train_records,
+        weights,
+        tokenizer=tokenizer,
+        normalisation=config.encoder.normalisation,
+        labels=labels,
+        window=window,
+    )
     n_trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    logger.info(
-        "%d paragraphs to train on, %d for development; %.1f M weights trained", len(dataset), len(dev_records), n_trained / 1e6
-    )  # fmt: skip
+    logger.info("%d paragraphs to train on, %d for development", len(dataset), len(dev_records))
+    logger.info("%.1f million weights trained", n_trained / 1e6)
     if n_long:
-        logger.warning("%d training paragraphs are longer than %d tokens: they train on their first part", n_long, window)
+        logger.warning(
+            "%d training paragraphs are longer than %d tokens: they train on their first part", n_long, window
+        )
     config.output.mkdir(parents=True, exist_ok=True)
     (config.output / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
     dev_encoded = inference.encode([r.text for r in dev_records], tokenizer, config.encoder.normalisation)
@@ -134,9 +140,7 @@ def _build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerN
         adapter = config.encoder.adapter
         linear = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
         alpha = adapter.scale * adapter.rank
-        lora = LoraConfig(
-            r=adapter.rank, lora_alpha=alpha, lora_dropout=adapter.dropout, target_modules=linear  # type: ignore[arg-type]
-        )  # fmt: skip
+        lora = LoraConfig(r=adapter.rank, lora_alpha=alpha, lora_dropout=adapter.dropout, target_modules=linear)
         encoder = inject_adapter_in_model(lora, encoder)
     elif config.encoder.frozen_layers:
         encoder.get_input_embeddings().requires_grad_(False)
@@ -157,7 +161,9 @@ def _fit_standardisation(network: TaggerNetwork, texts: list[str], tokenizer: An
     network.eval()
     with torch.inference_mode():
         states = [network.encoder(torch.tensor([enc.ids[:64]])).last_hidden_state[0] for enc in sample]
-    network.heads["standardise"].fit(torch.cat(states))
+    standardise = network.heads["standardise"]
+    assert isinstance(standardise, Standardise)
+    standardise.fit(torch.cat(states))
 
 
 def _plain_config(encoder: Any) -> dict[str, Any]:
@@ -280,9 +286,11 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Measure on dev with the tagger's own decoding, where the library would compare logits."""
-        measures = {f"eval_{key}": value for key, value in self._on_dev(self.accelerator.unwrap_model(self.model)).items()}
+        measures = {
+            f"eval_{key}": value for key, value in self._on_dev(self.accelerator.unwrap_model(self.model)).items()
+        }
         self.log(measures)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, measures)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, measures)
         return measures
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:

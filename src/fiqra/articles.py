@@ -148,11 +148,14 @@ class ArticleReader:
             wanted = self.columns.get(key)
             if wanted and wanted not in record:
                 raise DataError(
-                    f"{where}: no column {wanted!r} for the {key}{did_you_mean(wanted, present)}; it has {', '.join(present)}"
+                    f"{where}: no column {wanted!r} for the {key}{did_you_mean(wanted, present)}; "
+                    f"it has {', '.join(present)}"
                 )
             found[key] = wanted or next((name for name in names if name in record), None)
         if found["text"] is None:
-            raise DataError(f"{where}: no column for the text; it has {', '.join(present)}: name one with --text-column")
+            raise DataError(
+                f"{where}: no column for the text; it has {', '.join(present)}: name one with --text-column"
+            )
         return found
 
     def _build(self, where: str, article_id: str, body: str, fields: Mapping[str, str | None]) -> Article | Reject:

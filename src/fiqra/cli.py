@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -70,14 +70,20 @@ def predict(
 
         if output:
             check_output(output)
-        given = {"text": text_column, "id": id_column, "title": title_column, "date": date_column, "outlet": outlet_column}
+        given = {
+            "text": text_column,
+            "id": id_column,
+            "title": title_column,
+            "date": date_column,
+            "outlet": outlet_column,
+        }
         columns = {key: value for key, value in given.items() if value}
         reader = ArticleReader(paths, columns, file_format, keep_all)
         from .model.tagger import Tagger
 
         loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
         tally = Tally()
-        tables = [TerminalResults()] if table or (sys.stdout.isatty() and not output) else []
+        tables: list[Writer] = [TerminalResults()] if table or (sys.stdout.isatty() and not output) else []
         with _progress(quiet, reader.bytes_total) as advance:
 
             def write_all(*writers: Writer) -> None:
@@ -172,9 +178,13 @@ def evaluate(
         metrics = {"tagger": loaded.id, "files": [file.name for file in files], **metrics}
         if output:
             output.mkdir(parents=True, exist_ok=True)
-            lines = [json.dumps({"id": g.id, **t.to_json()}, ensure_ascii=False) for g, t in zip(gold, tagged, strict=True)]
+            lines = [
+                json.dumps({"id": g.id, **t.to_json()}, ensure_ascii=False) for g, t in zip(gold, tagged, strict=True)
+            ]
             (output / "predictions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-            (output / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            (output / "metrics.json").write_text(
+                json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+            )
         title = f"{loaded.id}: {metrics['n_paragraphs']} paragraphs of {metrics['n_documents']} documents"
         _print_measures(measure_rows(metrics), title)
 
@@ -248,7 +258,7 @@ def _sum_up(tally: "Tally", output: Path | None) -> None:
         _say(f"left out by error: {len(tally.rejects)} (named above)")
 
 
-def _print_measures(rows: list[tuple[str, ...]], title: str) -> None:
+def _print_measures(rows: Sequence[tuple[str, ...]], title: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -264,5 +274,3 @@ def _print_measures(rows: list[tuple[str, ...]], title: str) -> None:
     if not console.is_terminal:
         console.width = 200
     console.print(table)
-
-

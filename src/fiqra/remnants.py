@@ -35,7 +35,9 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("font size", re.compile(r"[+\-]?\s*[AaأاT]\s*[+\-]?|حجم (?:ال)?خط|تكبير(?: الخط)?|تصغير(?: الخط)?")),
     (
         "share button",
-        re.compile(rf"{_JOINT}*(?:{_BUTTON}|{_NETWORKS})(?:{_JOINT}+(?:{_BUTTON}|{_NETWORKS}|على|عبر))*{_JOINT}*", re.I),
+        re.compile(
+            rf"{_JOINT}*(?:{_BUTTON}|{_NETWORKS})(?:{_JOINT}+(?:{_BUTTON}|{_NETWORKS}|على|عبر))*{_JOINT}*", re.I
+        ),
     ),
     ("date", re.compile(rf"{_JOINT}*{_STAMP_PART}(?:[\s|•·،,:/.\-–—()+]+{_STAMP_PART})*{_JOINT}*", re.I)),
     (

@@ -20,7 +20,8 @@ from .model.records import Article, TaggedParagraph
 ENDINGS = (".jsonl", ".csv", ".parquet", ".html")
 
 CSV_COLUMNS = (
-    "date", "outlet", "article", "para", "topic", "topic_prob", "actor", "stance", "prob", "start", "end", "text", "tagger"
+    "date", "outlet", "article", "para", "topic", "topic_prob", "actor", "stance", "prob", "start", "end",
+    "text", "tagger"
 )  # fmt: skip
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -196,8 +197,12 @@ class HtmlResults:
             loader=jinja2.PackageLoader("fiqra", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
         )
         names = {label.id: label.name.get("ar", label.id) for label in (*self._labels.topics, *self._labels.stances)}
-        hues = {topic: round(360 * i / len(self._labels.topics) + 205) % 360 for i, topic in enumerate(self._labels.topic_ids)}
-        return environment.get_template("results.html").render(articles=self._articles, names=names, hues=hues)
+        hues = {
+            topic: round(360 * i / len(self._labels.topics) + 205) % 360
+            for i, topic in enumerate(self._labels.topic_ids)
+        }
+        page: str = environment.get_template("results.html").render(articles=self._articles, names=names, hues=hues)
+        return page
 
 
 def mark_actors(paragraph: TaggedParagraph) -> list[dict[str, Any]]:
@@ -253,7 +258,9 @@ class TerminalResults:
         table.add_column("actor, or the paragraph's beginning", overflow="fold")
         colours = {"favor": "green", "against": "red", "neutral": "yellow"}
         for paragraph in tagged:
-            begin = paragraph.text if len(paragraph.text) <= self._text_width else paragraph.text[: self._text_width] + "…"
+            begin = (
+                paragraph.text if len(paragraph.text) <= self._text_width else paragraph.text[: self._text_width] + "…"
+            )
             table.add_row(str(paragraph.para), "" if paragraph.topics else "–", "", "", "", Text(begin, style="dim"))
             for row in csv_rows(paragraph):
                 stance = row.get("stance")
