@@ -40,7 +40,7 @@ def records(labels: LabelSet) -> list[LabelledParagraph]:
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a two-layer BERT, 32 wide, window 64, and a unigram tokenizer trained on the smoke paragraphs."""
+    """A folder with a two-layer BERT, 32 wide, window 256, and a unigram tokenizer trained on the smoke paragraphs."""
     folder = tmp_path_factory.mktemp("tiny-encoder")
     texts = [json.loads(line)["text"] for line in SMOKE.read_text(encoding="utf-8").splitlines()]
     special = ["<s>", "<pad>", "</s>", "<unk>"]
@@ -63,7 +63,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=64,
-        max_position_embeddings=64,
+        max_position_embeddings=256,
         pad_token_id=1,
     )
     transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)

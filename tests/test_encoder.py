@@ -14,5 +14,5 @@ def test_no_hub_in_reach_is_an_error_that_says_what_to_do(monkeypatch):
 
 def test_the_window_is_no_wider_than_the_encoder(tiny_encoder):
     _, encoder = load_encoder(str(tiny_encoder))
-    assert window_size(encoder, 512) == 64
+    assert window_size(encoder, 512) == 256
     assert window_size(encoder, 32) == 32

@@ -35,12 +35,13 @@ def test_it_overfits_saves_loads_and_says_the_same(write_config, tmp_path, label
         write_config(
             data={"train": str(few), "dev": str(few)},
             training={
-                "epochs": 60,
-                "patience": 60,
-                "encoder_learning_rate": 3e-3,
-                "head_learning_rate": 1e-2,
+                "epochs": 150,
+                "patience": 150,
+                "encoder_learning_rate": 2e-3,
+                "head_learning_rate": 5e-3,
                 "warmup": 0,
             },
+            encoder={"max_length": 256},
             heads={"dropout": 0.0},
         )
     )
