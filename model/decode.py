@@ -3,6 +3,7 @@
 Shapes: N tokens of a paragraph, K topics, S stances.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -147,6 +148,7 @@ def decode(
 
 
 _MARKS = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u0640"  # they belong to the letter before them
+_AND_THE = re.compile("وال\\w{3}")  # "and the …": the conjunction is no part of the name; والي and والدة are words
 _PAIRS = {'"': '"', "«": "»", "“": "”", "(": ")"}
 
 
@@ -163,6 +165,8 @@ def quote_span(token_spans: Sequence[Span], text: str) -> Span | None:
     while end < len(text) and _in_word(text[end - 1]) and _in_word(text[end]):
         end += 1
     while start < end and not text[start].isalnum():
+        start += 1
+    if _AND_THE.match(text, start, end):
         start += 1
     while end > start and not _in_word(text[end - 1]):
         end -= 1
