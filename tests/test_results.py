@@ -70,6 +70,8 @@ def test_html_is_one_escaped_page_from_right_to_left(tmp_path, labels):
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert re.findall(r'<mark class="s-(\w+)">(.*?)</mark>', page) == [("favor", "بغداد"), ("against", "طهران")]
     assert not re.search(r'(?:src|href)="', page)
+    # inline, the sign's first letter would join the actor's last one and change its form
+    assert re.search(r"\.stance \{ display: inline-block", page)
 
 
 def test_overlapping_actors_are_marked_once_and_no_character_is_lost():
