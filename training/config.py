@@ -1,6 +1,7 @@
 """Training configs: YAML with command-line overrides -> checked settings, all mistakes told at once."""
 
 import difflib
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,7 +136,7 @@ def _anchor_paths(content: dict[str, Any], base: Path) -> None:
     """Make the paths absolute; data files may be written short, as a path alone or a single entry."""
     for key in ("labels", "output"):
         if isinstance(content.get(key), str):
-            content[key] = str(base / content[key])
+            content[key] = os.path.normpath(base / content[key])
     data = content.get("data")
     for split in ("train", "dev"):
         if not isinstance(data, dict) or split not in data:
@@ -143,7 +144,7 @@ def _anchor_paths(content: dict[str, Any], base: Path) -> None:
         entries = data[split] if isinstance(data[split], list) else [data[split]]
         entries = [{"path": entry} if isinstance(entry, str) else entry for entry in entries]
         data[split] = [
-            {**entry, "path": str(base / entry["path"])}
+            {**entry, "path": os.path.normpath(base / entry["path"])}
             if isinstance(entry, dict) and isinstance(entry.get("path"), str)
             else entry
             for entry in entries

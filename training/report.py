@@ -77,8 +77,8 @@ Trained from `run.yaml` on:
 
 ## Measures on the development set
 
-{metrics["n_paragraphs"]} paragraphs of {metrics["n_documents"]} documents. Thresholds and temperatures were fitted on
-the same paragraphs, so expect a little less elsewhere. Brackets are 95 % bootstrap intervals over documents.
+{metrics["n_paragraphs"]} paragraphs of {metrics["n_documents"]} documents. The epoch, thresholds and
+temperatures were chosen on the same paragraphs, so expect less elsewhere. Brackets are 95 % bootstrap intervals over documents.
 
 {markdown_table(metrics)}
 
