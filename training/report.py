@@ -78,7 +78,8 @@ Trained from `run.yaml` on:
 ## Measures on the development set
 
 {metrics["n_paragraphs"]} paragraphs of {metrics["n_documents"]} documents. The epoch, thresholds and
-temperatures were chosen on the same paragraphs, so expect less elsewhere. Brackets are 95 % bootstrap intervals over documents.
+temperatures were chosen on the same paragraphs, so expect less elsewhere. Brackets are 95 % bootstrap
+intervals over documents.
 
 {markdown_table(metrics)}
 
