@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 VOCABULARY_SIZE = 24_000
 _FORMAT = 2  # raise when the folder that `build` writes changes
 _ARABIC = re.compile(r"[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc]")
+_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 _LAYER = {
     "q": "attention.self.query",
@@ -123,12 +124,12 @@ def kept_pieces(pieces: list[str], scores: npt.NDArray[np.float32]) -> list[int]
     Every piece with a letter of Arabic script stays, so Arabic is cut into pieces as with the whole vocabulary; so
     do the special pieces and all single digits, signs and Latin letters; the commonest ASCII pieces fill the rest.
     """
-    special = {"<s>", "<pad>", "</s>", "<unk>", "<mask>", "▁passage", "▁query"}  # the last two: E5's prefixes
+    always = {*_SPECIAL, "▁passage", "▁query"}  # the last two: E5's prefixes
 
     def stays(piece: str) -> bool:
         bare = piece.replace("▁", "")
         single = len(bare) <= 1 and (not bare.isalpha() or ord(bare) < 0x250)
-        return piece in special or single or _ARABIC.search(piece) is not None
+        return piece in always or single or _ARABIC.search(piece) is not None
 
     kept = {i for i, piece in enumerate(pieces) if stays(piece)}
     rest = [i for i, piece in enumerate(pieces) if i not in kept and piece.replace("▁", "").isascii()]
@@ -142,8 +143,7 @@ def _tokenizer_json(pieces: list[tuple[str, float]]) -> str:
     ids = {piece: i for i, (piece, _) in enumerate(pieces)}
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=ids["<unk>"], byte_fallback=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    tokenizer.add_special_tokens([AddedToken(piece, special=True) for piece in special])
+    tokenizer.add_special_tokens([AddedToken(piece, special=True) for piece in _SPECIAL])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", ids["<s>"]), ("</s>", ids["</s>"])]
     )

@@ -17,6 +17,8 @@ from .records import Actor, Position
 Array = npt.NDArray[np.floating[Any]]
 Span = tuple[int, int]
 
+_NEW_ACTOR = 4.0  # how many times likelier "begin" than "inside" must be to part two actors that touch
+
 
 @dataclass(frozen=True)
 class ParagraphLogits:
@@ -82,20 +84,16 @@ def actor_spans(actor_logits: Array, words: Sequence[Span], threshold: float) ->
     """
     probs = softmax(actor_logits)
     within = probs[:, 1] + probs[:, 2]
-    actors: list[list[Span]] = []
+    actors: list[Span] = []
     open_ = False
     for first, last in words:
         inside = within[first:last].mean() >= threshold
         if inside and open_ and probs[first, 1] < _NEW_ACTOR * probs[first, 2]:
-            actors[-1].append((first, last))
+            actors[-1] = (actors[-1][0], last)
         elif inside:
-            actors.append([(first, last)])
+            actors.append((first, last))
         open_ = bool(inside)
-    spans = [(run[0][0], run[-1][1]) for run in actors]
-    return [(first, last, float(within[first:last].mean())) for first, last in spans]
-
-
-_NEW_ACTOR = 4.0
+    return [(first, last, float(within[first:last].mean())) for first, last in actors]
 
 
 def token_words(token_spans: Sequence[Span], text: str) -> list[Span]:

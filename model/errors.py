@@ -16,7 +16,7 @@ class TaggerError(FiqraError):
     """A tagger or encoder that can't be found, read or built."""
 
 
-def did_you_mean(found: str, known: Iterable[str]) -> str:
+def did_you_mean(found: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """Return " (did you mean 'x'?)" for the nearest known name, or "" where none is near."""
-    near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(found, list(known), n=1, cutoff=cutoff)
     return f" (did you mean {near[0]!r}?)" if near else ""

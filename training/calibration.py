@@ -15,7 +15,7 @@ from ..model.decode import Array, Decoding, ParagraphLogits, decode
 from ..model.inference import EncodedParagraph
 from ..model.labels import LabelSet
 from ..model.records import LabelledParagraph
-from .dataset import token_span
+from .dataset import holder_span
 from .metrics import f1, n_matched
 
 _GRID = np.round(np.arange(0.15, 0.86, 0.05), 2)
@@ -62,8 +62,7 @@ def _stance_temperature(
     rows, columns = [], []
     for record, own, enc in zip(gold, logits, encoded, strict=True):
         for position in record.positions:
-            actor = position.actor
-            span = (0, 1) if actor is None else token_span((actor.start, actor.end), enc.spans)
+            span = holder_span(position.actor, enc.spans)
             if span is not None:
                 rows.append(own.stance[span[0] : span[1], labels.topic_index(position.topic)].mean(axis=0))
                 columns.append(labels.stance_column(position.stance))

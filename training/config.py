@@ -1,6 +1,5 @@
 """Training configs: YAML with command-line overrides -> checked settings, all mistakes told at once."""
 
-import difflib
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -8,7 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..model.errors import FiqraError
+from ..model.errors import FiqraError, did_you_mean
 
 
 class ConfigError(FiqraError):
@@ -182,10 +181,8 @@ def _say(detail: Any) -> str:
     key = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in detail["loc"]).replace(".[", "[")
     if detail["type"] == "extra_forbidden":
         known = _known_keys([part for part in detail["loc"][:-1] if isinstance(part, str)])
-        near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.5)
-        return f"{key}: unknown key" + (
-            f" (did you mean {near[0]!r}?)" if near else f"; known here: {', '.join(known)}"
-        )
+        near = did_you_mean(str(detail["loc"][-1]), known, cutoff=0.5)
+        return f"{key}: unknown key{near or '; known here: ' + ', '.join(known)}"
     if detail["type"] == "missing":
         return f"{key}: is missing"
     message = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")

@@ -17,7 +17,7 @@ from ..model.decode import Span
 from ..model.errors import DataError
 from ..model.inference import EncodedParagraph, encode
 from ..model.labels import LabelSet
-from ..model.records import LabelledParagraph
+from ..model.records import Actor, LabelledParagraph
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -71,6 +71,11 @@ def token_span(span: Span, token_spans: Sequence[Span]) -> Span | None:
     return (inside[0], inside[-1] + 1) if inside else None
 
 
+def holder_span(actor: Actor | None, token_spans: Sequence[Span]) -> Span | None:
+    """Return a holder's tokens: the first (special) one where the holder is implied, else those of `token_span`."""
+    return (0, 1) if actor is None else token_span((actor.start, actor.end), token_spans)
+
+
 def example(record: LabelledParagraph, encoded: EncodedParagraph, labels: LabelSet, weight: float) -> dict[str, Any]:
     """Return one training example.
 
@@ -83,9 +88,7 @@ def example(record: LabelledParagraph, encoded: EncodedParagraph, labels: LabelS
     tags[0] = tags[-1] = IGNORED
     holders: dict[Span, list[int]] = {(0, 1): [0] * len(topics)}
     for position in record.positions:
-        span: Span | None = (0, 1)
-        if position.actor is not None:
-            span = token_span((position.actor.start, position.actor.end), encoded.spans)
+        span = holder_span(position.actor, encoded.spans)
         if span is None:
             continue  # an actor of nothing but marks that normalisation drops
         columns = holders.setdefault(span, [0] * len(topics))

@@ -9,7 +9,7 @@ from ..model.inference import EncodedParagraph, encode
 from ..model.labels import LabelSet
 from ..model.records import LabelledParagraph, TaggedParagraph
 from ..model.tagger import Tagger
-from .dataset import token_span
+from .dataset import holder_span
 from .metrics import StanceAnswer, evaluate
 
 
@@ -44,8 +44,7 @@ def read_off(
         topics, probs, positions = decode(own, enc.spans, record.text, labels, decoding)
         tagged.append(TaggedParagraph(record.doc, record.para, record.text, topics, probs, positions, tagger_id))
         for position in record.positions:
-            actor = position.actor
-            span = (0, 1) if actor is None else token_span((actor.start, actor.end), enc.spans)
+            span = holder_span(position.actor, enc.spans)
             probs_of = stance_probs(own.stance, span or (0, 1), decoding)[labels.topic_index(position.topic)]
             likeliest = labels.stance_ids[int(probs_of[1:].argmax())]
             stances.append(StanceAnswer(i, position.topic, position.stance, likeliest))

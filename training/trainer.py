@@ -25,7 +25,7 @@ from .calibration import fit_decoding
 from .checkpoint import RunStateCallback, last_checkpoint
 from .config import DataFile, RunConfig
 from .dataset import Collator, TokenBatchSampler, build_dataset, read_labelled
-from .evaluate import evaluate_tagger, read_off
+from .evaluate import read_off
 from .loss import ClassWeights, tagging_loss
 from .metrics import evaluate
 from .report import model_card
@@ -104,8 +104,10 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
         encoder_config=_plain_config(encoder) if whole else None,
     )
     tagger = Tagger(settings, tensors, tokenizer, compute)
-    tagger = tagger.with_decoding(fit_decoding(dev_records, tagger.run(dev_encoded), dev_encoded, labels))
-    metrics, _ = evaluate_tagger(tagger, dev_records)
+    dev_logits = tagger.run(dev_encoded)
+    tagger = tagger.with_decoding(fit_decoding(dev_records, dev_logits, dev_encoded, labels))
+    tagged, stances = read_off(dev_records, dev_logits, dev_encoded, labels, tagger.settings.decoding)
+    metrics = evaluate(dev_records, tagged, stances, labels)
     if trainer.is_world_process_zero():
         tagger.save_pretrained(
             config.output,

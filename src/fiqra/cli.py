@@ -168,13 +168,7 @@ def evaluate(
         loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
         gold = [record for file in files for record in read_labelled(file, loaded.labels)]
         with _progress(quiet, len(gold)) as advance:
-            done = [0]
-
-            def on_batch(n: int) -> None:
-                done[0] += n
-                advance(n, done[0])
-
-            metrics, tagged = evaluate_tagger(loaded, gold, n_resamples=resamples, on_batch=on_batch)
+            metrics, tagged = evaluate_tagger(loaded, gold, n_resamples=resamples, on_batch=advance)
         metrics = {"tagger": loaded.id, "files": [file.name for file in files], **metrics}
         if output:
             output.mkdir(parents=True, exist_ok=True)
@@ -220,8 +214,11 @@ def _start_log(quiet: bool) -> None:
 
 
 @contextmanager
-def _progress(quiet: bool, total: int) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error; the function given takes paragraphs just done, and how much of `total` in all."""
+def _progress(quiet: bool, total: int) -> Iterator[Callable[..., None]]:
+    """Show a bar on standard error; the function given takes how many paragraphs were just done.
+
+    It also takes how much of `total` is done in all, where that does not count paragraphs.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -237,10 +234,15 @@ def _progress(quiet: bool, total: int) -> Iterator[Callable[[int, int], None]]:
         task = bar.add_task("", total=total or None, n=0, rate=0.0)
         n = [0]
 
-        def advance(just_done: int, completed: int) -> None:
+        def advance(just_done: int, completed: int | None = None) -> None:
             n[0] += just_done
             elapsed = bar.tasks[0].elapsed or 0.0
-            bar.update(task, completed=completed, n=n[0], rate=n[0] / elapsed if elapsed else 0.0)
+            bar.update(
+                task,
+                completed=n[0] if completed is None else completed,
+                n=n[0],
+                rate=n[0] / elapsed if elapsed else 0.0,
+            )
 
         yield advance
 
