@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .console import exit_codes, print_table, say
+from .data_commands import data
 from .model.errors import FiqraError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Topics of Arabic news paragraphs, and who takes which stance on them.",
 )
+
+app.add_typer(data)
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
