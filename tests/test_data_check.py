@@ -192,8 +192,8 @@ def test_the_command_prints_the_balance_and_ends_with_2_on_mistakes(write, root)
     assert json.loads(result.stdout)["splits"]["smoke"]["paragraphs"] == 32
 
 
-def test_checking_does_not_wait_for_torch():
-    code = "import sys, fiqra.data_check, fiqra.balance; sys.exit('torch' in sys.modules)"
+def test_checking_and_converting_do_not_wait_for_torch():
+    code = "import sys, fiqra.data_check, fiqra.labelstudio, fiqra.balance; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

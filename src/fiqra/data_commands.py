@@ -1,4 +1,4 @@
-"""The commands of `fiqra data`."""
+"""The commands of `fiqra data`: check labelled files, hand them to Label Studio, take them back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ from .console import exit_codes, print_table, say
 if TYPE_CHECKING:
     from .model.labels import LabelSet
 
-data = typer.Typer(name="data", no_args_is_help=True, help="Check labelled data.")
+data = typer.Typer(name="data", no_args_is_help=True, help="Check labelled data, and label it with Label Studio.")
 
 LabelsOption = Annotated[
     Path | None, typer.Option("--labels", help="A label set (YAML); by default that of the shipped tagger.")
@@ -56,6 +56,61 @@ def check(
             unread = f"; the balance leaves out {checked.n_unread} lines that can't be read" if checked.n_unread else ""
             raise DataError("\n".join([*lines, f"mistakes: {len(lines)}{unread}"]))
         say(f"no mistakes in {balance['all']['paragraphs']} paragraphs")
+
+
+@data.command()
+def to_labelstudio(
+    file: Annotated[Path, typer.Argument(help="Labelled JSONL, or what 'fiqra predict -o tags.jsonl' wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The tasks (JSON), to import in Label Studio.")],
+    config_out: Annotated[
+        Path | None, typer.Option(help="The labelling config (XML), to paste in the project's settings.")
+    ] = None,
+    labels: LabelsOption = None,
+) -> None:
+    """Write paragraphs as Label Studio tasks: labels as annotations, a tagger's answers as pre-annotations.
+
+    Example: `fiqra data to-labelstudio tags.jsonl -o tasks.json --config-out config.xml`
+    """
+    with exit_codes():
+        import json
+
+        from .files import check_place, write_whole
+        from .labelstudio import labelling_config, read_tasks
+
+        label_set = _label_set(labels)
+        for path in (output, config_out):
+            if path:
+                check_place(path)
+        tasks = read_tasks(file, label_set)
+        write_whole(output, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
+        if config_out:
+            write_whole(config_out, labelling_config(label_set))
+        say(f"{len(tasks)} tasks -> {output}" + (f", labelling config -> {config_out}" if config_out else ""))
+
+
+@data.command()
+def from_labelstudio(
+    export: Annotated[Path, typer.Argument(help="Label Studio's export in the format JSON.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The labelled records (JSONL).")],
+    labels: LabelsOption = None,
+) -> None:
+    """Turn what was labelled in Label Studio into labelled records. Tasks without an annotation are left out.
+
+    Example: `fiqra data from-labelstudio export.json -o mine.jsonl`
+    """
+    with exit_codes():
+        import json
+
+        from .files import check_place, write_whole
+        from .labelstudio import read_export
+
+        check_place(output)
+        found = read_export(export, _label_set(labels))
+        lines = [json.dumps(record.to_json(), ensure_ascii=False) + "\n" for record in found.records]
+        write_whole(output, "".join(lines))
+        say(f"{len(lines)} paragraphs -> {output}")
+        if found.n_without:
+            say(f"left out: {found.n_without} tasks without an annotation")
 
 
 def _label_set(path: Path | None) -> "LabelSet":
