@@ -20,12 +20,19 @@ def evaluate_tagger(
     n_resamples: int = 1000,
     seed: int = 0,
     on_batch: Callable[[int], None] | None = None,
-) -> tuple[dict[str, Any], list[TaggedParagraph]]:
-    """Return the measures (see `metrics`) and the tagged paragraphs, in the order of `gold`."""
+) -> tuple[dict[str, Any], list[TaggedParagraph], list[StanceAnswer]]:
+    """Return the measures (see `metrics`), the tagged paragraphs in the order of `gold`, and the stance answers."""
+    tagged, stances = answer(tagger, gold, on_batch=on_batch)
+    return evaluate(gold, tagged, stances, tagger.labels, n_resamples=n_resamples, seed=seed), tagged, stances
+
+
+def answer(
+    tagger: Tagger, gold: Sequence[LabelledParagraph], *, on_batch: Callable[[int], None] | None = None
+) -> tuple[list[TaggedParagraph], list[StanceAnswer]]:
+    """Return what a tagger says of each paragraph, and of the stance of each gold position."""
     encoded = encode([record.text for record in gold], tagger.tokenizer, tagger.settings.normalisation)
     logits = tagger.run(encoded, on_batch=on_batch)
-    tagged, stances = read_off(gold, logits, encoded, tagger.labels, tagger.settings.decoding, tagger_id=tagger.id)
-    return evaluate(gold, tagged, stances, tagger.labels, n_resamples=n_resamples, seed=seed), tagged
+    return read_off(gold, logits, encoded, tagger.labels, tagger.settings.decoding, tagger_id=tagger.id)
 
 
 def read_off(

@@ -16,6 +16,8 @@ Intervals. 95 % percentile bootstrap over documents (over stories, where records
 are drawn with replacement, so paragraphs of one document stand or fall together.
 """
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ from ..model.records import Actor, LabelledParagraph, Position, TaggedParagraph
 
 Floats = npt.NDArray[np.float64]
 LEAST_OVERLAP = 0.5
+METRICS_VERSION = 1  # goes up with every change of a definition: figures of two versions can't be compared
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,14 @@ def evaluate(
         raise DataError("nothing to evaluate on: no labelled paragraph")
     if [g.text for g in gold] != [p.text for p in predicted]:
         raise DataError("the predictions are not of the labelled paragraphs, in their order")
-    counts = _paragraph_counts(gold, predicted, stances, labels)
-    groups = _groups(gold)
-    by_group = {key: _sum_by(groups, value) for key, value in counts.items()}
-    full = _measures({key: value.sum(axis=0) for key, value in by_group.items()}, labels)
+    counts = paragraph_counts(gold, predicted, stances, labels)
+    groups = story_numbers(gold)
+    by_group = {key: sum_by(groups, value) for key, value in counts.items()}
+    full = measures_of({key: value.sum(axis=0) for key, value in by_group.items()}, labels)
     result: dict[str, Any] = {
+        "metrics_version": METRICS_VERSION,
+        "labels": {"topics": list(labels.topic_ids), "stances": list(labels.stance_ids)},
+        "data_sha256": data_sha256(gold),
         "n_paragraphs": len(gold),
         "n_documents": len({g.doc for g in gold}),
         "n_resampled_groups": int(groups.max()) + 1,
@@ -107,8 +113,9 @@ def evaluate(
     }
     intervals: dict[str, tuple[float, float]] = {}
     if n_resamples:
-        draws = _draws(int(groups.max()) + 1, n_resamples, seed)  # (resamples, groups)
-        resampled = _measures({k: np.tensordot(draws, v, axes=1) for k, v in by_group.items()}, labels)
+        rng = np.random.default_rng(seed)
+        draws = draw_resamples(int(groups.max()) + 1, n_resamples, rng)  # (resamples, groups)
+        resampled = measures_of({k: np.tensordot(draws, v, axes=1) for k, v in by_group.items()}, labels)
         intervals = {
             key: (float(np.quantile(value, 0.025)), float(np.quantile(value, 0.975)))
             for key, value in resampled.items()
@@ -128,7 +135,7 @@ def evaluate(
     return result
 
 
-def _paragraph_counts(
+def paragraph_counts(
     gold: Sequence[LabelledParagraph],
     predicted: Sequence[TaggedParagraph],
     stances: Sequence[StanceAnswer],
@@ -156,7 +163,7 @@ def _paragraph_counts(
     return {"topic": topic, "positions": positions, "topic_stance": topic_stance, "exact": exact, "stance": stance}
 
 
-def _measures(counts: dict[str, Floats], labels: LabelSet) -> dict[str, Any]:
+def measures_of(counts: dict[str, Floats], labels: LabelSet) -> dict[str, Any]:
     """Turn summed counts into measures, by dotted key. Leading axes (resamples) are kept."""
     measures: dict[str, Any] = {}
     topic = counts["topic"]  # (..., K, 3)
@@ -209,21 +216,30 @@ def _confusion_f1(confusion: Floats) -> Floats:
     return f1(np.stack([hit, confusion.sum(axis=-2) - hit, confusion.sum(axis=-1) - hit], axis=-1))  # type: ignore[no-any-return]
 
 
-def _groups(gold: Sequence[LabelledParagraph]) -> npt.NDArray[np.intp]:
+def story_numbers(gold: Sequence[LabelledParagraph]) -> npt.NDArray[np.intp]:
     """Return for each paragraph the number of the story (or document) it belongs to."""
     numbers: dict[str, int] = defaultdict(lambda: len(numbers))
     return np.array([numbers[str(g.extra.get("cluster") or f"doc:{g.doc}")] for g in gold], dtype=np.intp)
 
 
-def _sum_by(groups: npt.NDArray[np.intp], values: Floats) -> Floats:
+def data_sha256(gold: Sequence[LabelledParagraph]) -> str:
+    """Return a digest of what is measured on: ids, texts, labels, documents and stories; files in whatever order."""
+    return hashlib.sha256("\n".join(sorted(map(_identity, gold))).encode()).hexdigest()
+
+
+def _identity(gold: LabelledParagraph) -> str:
+    positions = [(p.topic, p.stance, p.actor and (p.actor.start, p.actor.end)) for p in gold.positions]
+    return json.dumps([gold.id, gold.doc, gold.extra.get("cluster"), gold.text, sorted(gold.topics), positions])
+
+
+def sum_by(groups: npt.NDArray[np.intp], values: Floats) -> Floats:
     summed = np.zeros((int(groups.max()) + 1, *values.shape[1:]))
     np.add.at(summed, groups, values)
     return summed
 
 
-def _draws(n_groups: int, n_resamples: int, seed: int) -> Floats:
-    """Return how often each resample holds each group (resamples, groups)."""
-    rng = np.random.default_rng(seed)
+def draw_resamples(n_groups: int, n_resamples: int, rng: np.random.Generator) -> Floats:
+    """Return how often each bootstrap resample holds each group (resamples, groups)."""
     return rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_resamples).astype(float)
 
 

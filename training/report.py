@@ -49,6 +49,33 @@ def measure_rows(metrics: dict[str, Any]) -> list[tuple[str, str, str, str, str,
 HEADINGS = ("measure", "precision", "recall", "F1", "average precision", "support")
 
 
+_SECTIONS = {
+    "topics": "topics",
+    "positions": "positions",
+    "topic_stance": "topic + stance",
+    "stance": "stance given actor",
+}
+_MEASURES = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "exact": "exact sets",
+    "favor_against_f1": "F1 of favor and against",
+}
+
+
+def measure_name(key: str) -> str:
+    """Return a measure's dotted key in words, as "stance on ceasefire, macro-F1"."""
+    section, *rest, measure = key.split(".")
+    what = _SECTIONS[section]
+    if rest:
+        per, label = rest
+        what = label if section == "topics" else f"stance on {label}" if per == "per_topic" else f"stance: {label}"
+    return f"{what}, {_MEASURES[measure]}"
+
+
 def markdown_table(metrics: dict[str, Any]) -> str:
     """Return the table of measures in Markdown."""
     lines = ["| " + " | ".join(HEADINGS) + " |", "| --- " * len(HEADINGS) + "|"]

@@ -1,16 +1,14 @@
 """The command line. Heavy imports stand inside the commands, so that help is there at once."""
 
-import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .console import exit_codes, print_table, say
+from .compare_command import compare
+from .console import DeviceOption, PrecisionOption, QuietOption, exit_codes, print_table, progress, say, start_log
 from .data_commands import data
 from .model.errors import FiqraError
 
@@ -27,13 +25,9 @@ app = typer.Typer(
 )
 
 app.add_typer(data)
+app.command()(compare)
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["auto", "fp32", "bf16"]
 Format = Literal["txt", "html", "json", "jsonl", "csv", "tsv", "parquet"]
-DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes the best that is here.")]
-PrecisionOption = Annotated[Precision, typer.Option(help="auto takes bf16 where the processor has it.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes; errors only.")]
 
 
 @app.command()
@@ -66,7 +60,7 @@ def predict(
 
     Example: `fiqra predict news/ -o tags.csv`
     """
-    _start_log(quiet)
+    start_log(quiet)
     with exit_codes():
         from .articles import ArticleReader
         from .batch import Tally, tag_stream
@@ -88,7 +82,7 @@ def predict(
         loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
         tally = Tally()
         tables: list[Writer] = [TerminalResults()] if table or (sys.stdout.isatty() and not output) else []
-        with _progress(quiet, reader.bytes_total) as advance:
+        with progress(quiet, reader.bytes_total) as advance:
 
             def write_all(*writers: Writer) -> None:
                 stream = tag_stream(
@@ -128,7 +122,7 @@ def train(
 
     Example: `fiqra train configs/mini.yaml training.epochs=3 output=runs/short`
     """
-    _start_log(quiet)
+    start_log(quiet)
     with exit_codes():
         from .training.config import load_config
 
@@ -161,26 +155,25 @@ def evaluate(
 
     Example: `fiqra evaluate fiqra-mini data/corpus/test.jsonl -o runs/test`
     """
-    _start_log(quiet)
+    start_log(quiet)
     with exit_codes():
         import json
 
+        from .files import write_whole
         from .model.tagger import Tagger
         from .training.dataset import read_labelled
         from .training.evaluate import evaluate_tagger
+        from .training.predictions import PREDICTIONS, prediction_lines
         from .training.report import HEADINGS, measure_rows
 
         loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
         gold = [record for file in files for record in read_labelled(file, loaded.labels)]
-        with _progress(quiet, len(gold)) as advance:
-            metrics, tagged = evaluate_tagger(loaded, gold, n_resamples=resamples, on_batch=advance)
+        with progress(quiet, len(gold)) as advance:
+            metrics, tagged, stances = evaluate_tagger(loaded, gold, n_resamples=resamples, on_batch=advance)
         metrics = {"tagger": loaded.id, "files": [file.name for file in files], **metrics}
         if output:
             output.mkdir(parents=True, exist_ok=True)
-            lines = [
-                json.dumps({"id": g.id, **t.to_json()}, ensure_ascii=False) for g, t in zip(gold, tagged, strict=True)
-            ]
-            (output / "predictions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            write_whole(output / PREDICTIONS, prediction_lines(gold, tagged, stances))
             (output / "metrics.json").write_text(
                 json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
             )
@@ -191,46 +184,6 @@ def evaluate(
 def main() -> None:
     """The entry point of the command `fiqra`."""
     app()
-
-
-def _start_log(quiet: bool) -> None:
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    logging.basicConfig(format="%(message)s", level=logging.ERROR, force=True)
-    logging.getLogger("fiqra").setLevel(logging.ERROR if quiet else logging.INFO)
-
-
-@contextmanager
-def _progress(quiet: bool, total: int) -> Iterator[Callable[..., None]]:
-    """Show a bar on standard error; the function given takes how many paragraphs were just done.
-
-    It also takes how much of `total` is done in all, where that does not count paragraphs.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[n]} paragraphs, {task.fields[rate]:.1f}/s"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("", total=total or None, n=0, rate=0.0)
-        n = [0]
-
-        def advance(just_done: int, completed: int | None = None) -> None:
-            n[0] += just_done
-            elapsed = bar.tasks[0].elapsed or 0.0
-            bar.update(
-                task,
-                completed=n[0] if completed is None else completed,
-                n=n[0],
-                rate=n[0] / elapsed if elapsed else 0.0,
-            )
-
-        yield advance
 
 
 def _sum_up(tally: "Tally", output: Path | None) -> None:

@@ -1,13 +1,21 @@
-"""What every command does at a terminal: messages, exit codes, tables."""
+"""What every command does at a terminal: shared options, messages, exit codes, tables, progress."""
 
+import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Annotated, Literal
 
 import typer
 
 from .model.errors import FiqraError
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16"]
+DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes the best that is here.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="auto takes bf16 where the processor has it.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes; errors only.")]
 
 
 @contextmanager
@@ -48,3 +56,44 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     if not console.is_terminal:
         console.width = 200
     console.print(table)
+
+
+def start_log(quiet: bool) -> None:
+    """Let fiqra's notes through to standard error, or only its errors."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    logging.basicConfig(format="%(message)s", level=logging.ERROR, force=True)
+    logging.getLogger("fiqra").setLevel(logging.ERROR if quiet else logging.INFO)
+
+
+@contextmanager
+def progress(quiet: bool, total: int) -> Iterator[Callable[..., None]]:
+    """Show a bar on standard error; the function given takes how many paragraphs were just done.
+
+    It also takes how much of `total` is done in all, where that does not count paragraphs.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[n]} paragraphs, {task.fields[rate]:.1f}/s"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("", total=total or None, n=0, rate=0.0)
+        n = [0]
+
+        def advance(just_done: int, completed: int | None = None) -> None:
+            n[0] += just_done
+            elapsed = bar.tasks[0].elapsed or 0.0
+            bar.update(
+                task,
+                completed=n[0] if completed is None else completed,
+                n=n[0],
+                rate=n[0] / elapsed if elapsed else 0.0,
+            )
+
+        yield advance
