@@ -4,7 +4,6 @@ Shapes: B paragraphs, L tokens, K topics, M holders of a batch.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,41 +12,15 @@ from datasets import Dataset
 from torch.utils.data import Sampler
 
 from ..model.decode import Span
-from ..model.errors import DataError
 from ..model.inference import EncodedParagraph, encode
 from ..model.labels import LabelSet
 from ..model.records import Actor, LabelledParagraph
-from .labelled import read_lines
+from .labelled import read_labelled as read_labelled
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 IGNORED = -100  # the label that torch's cross-entropy leaves out
-_SHOWN_ERRORS = 20
-
-
-def read_labelled(path: str | Path, labels: LabelSet) -> list[LabelledParagraph]:
-    """Read a labelled JSONL file.
-
-    Raises:
-        DataError: the file can't be read, holds no record, or some records are wrong: each mistake with its line.
-    """
-    path = Path(path)
-    records: list[LabelledParagraph] = []
-    errors: list[str] = []
-    seen: dict[str, int] = {}
-    for number, record in read_lines(path, lambda content: LabelledParagraph.from_json(content, labels)):
-        if isinstance(record, DataError):
-            errors += [f"{path}:{number}: {message}" for message in str(record).split("\n")]
-            continue
-        if record.id in seen:
-            errors.append(f"{path}:{number}: id {record.id!r} stands on line {seen[record.id]} already")
-        seen[record.id] = number
-        records.append(record)
-    if errors:
-        more = f"\n… and {len(errors) - _SHOWN_ERRORS} more mistakes" if len(errors) > _SHOWN_ERRORS else ""
-        raise DataError("\n".join(errors[:_SHOWN_ERRORS]) + more)
-    return records
 
 
 def token_span(span: Span, token_spans: Sequence[Span]) -> Span | None:

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..model.errors import DataError
+from ..model.labels import LabelSet
+from ..model.records import LabelledParagraph
 
 Record = TypeVar("Record")
+_SHOWN_ERRORS = 20
 
 
 def read_lines(path: Path, build: Callable[[object], Record]) -> Iterator[tuple[int, Record | DataError]]:
@@ -41,6 +44,30 @@ def read_all(path: Path, build: Callable[[object], Record]) -> list[tuple[int, R
             "\n".join(f"{path}:{number}: {line}" for number, error in mistakes for line in str(error).split("\n"))
         )
     return [(number, found) for number, found in lines if not isinstance(found, DataError)]
+
+
+def read_labelled(path: str | Path, labels: LabelSet) -> list[LabelledParagraph]:
+    """Read a labelled JSONL file.
+
+    Raises:
+        DataError: the file can't be read, holds no record, or some records are wrong: each mistake with its line.
+    """
+    path = Path(path)
+    records: list[LabelledParagraph] = []
+    errors: list[str] = []
+    seen: dict[str, int] = {}
+    for number, record in read_lines(path, lambda content: LabelledParagraph.from_json(content, labels)):
+        if isinstance(record, DataError):
+            errors += [f"{path}:{number}: {message}" for message in str(record).split("\n")]
+            continue
+        if record.id in seen:
+            errors.append(f"{path}:{number}: id {record.id!r} stands on line {seen[record.id]} already")
+        seen[record.id] = number
+        records.append(record)
+    if errors:
+        more = f"\n… and {len(errors) - _SHOWN_ERRORS} more mistakes" if len(errors) > _SHOWN_ERRORS else ""
+        raise DataError("\n".join(errors[:_SHOWN_ERRORS]) + more)
+    return records
 
 
 def parse_json(text: str) -> object:

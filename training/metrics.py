@@ -137,7 +137,7 @@ def evaluate(
 
 def paragraph_counts(
     gold: Sequence[LabelledParagraph],
-    predicted: Sequence[TaggedParagraph],
+    predicted: Sequence[TaggedParagraph | LabelledParagraph],
     stances: Sequence[StanceAnswer],
     labels: LabelSet,
 ) -> dict[str, Floats]:

@@ -14,7 +14,7 @@ from typing import Any
 from ..model.errors import DataError
 from ..model.labels import LabelSet
 from ..model.records import LabelledParagraph, TaggedParagraph
-from .labelled import read_lines
+from .labelled import read_all
 from .metrics import METRICS_VERSION, StanceAnswer, data_sha256
 
 PREDICTIONS, METRICS = "predictions.jsonl", "metrics.json"
@@ -91,25 +91,18 @@ def read_saved(saved: SavedRun, gold: Sequence[LabelledParagraph]) -> Answers:
     """
     tagged: dict[str, TaggedParagraph] = {}
     given_gold: dict[str, Any] = {}
-    errors: list[str] = []
 
     def build(content: object) -> tuple[str, TaggedParagraph, Any]:
         if not isinstance(content, dict) or not isinstance(content.get("id"), str):
             raise DataError("key 'id' is missing: not what 'fiqra evaluate -o' writes")
         return content["id"], TaggedParagraph.from_json(content, saved.labels), content.get("stances_given_gold")
 
-    for number, line in read_lines(saved.path, build):
-        if isinstance(line, DataError):
-            errors += [f"{saved.path}:{number}: {message}" for message in str(line).split("\n")]
-        elif line[0] in tagged:
-            errors.append(f"{saved.path}:{number}: id {line[0]!r} stands twice")
-        else:
-            tagged[line[0]], given_gold[line[0]] = line[1], line[2]
-    if errors:
-        raise DataError("\n".join(errors))
+    for number, (id, paragraph, stances) in read_all(saved.path, build):
+        if id in tagged:
+            raise DataError(f"{saved.path}:{number}: id {id!r} stands twice")
+        tagged[id], given_gold[id] = paragraph, stances
     _check_same_data(saved, tagged, gold)
-    stances = _read_stances(saved, given_gold, gold)
-    return Answers(saved.name, [tagged[g.id] for g in gold], stances)
+    return Answers(saved.name, [tagged[g.id] for g in gold], _read_stances(saved, given_gold, gold))
 
 
 def _check_same_data(saved: SavedRun, tagged: dict[str, TaggedParagraph], gold: Sequence[LabelledParagraph]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .agreement_command import agreement
 from .compare_command import compare
 from .console import DeviceOption, PrecisionOption, QuietOption, exit_codes, print_table, progress, say, start_log
 from .data_commands import data
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 app.add_typer(data)
 app.command()(compare)
+app.command()(agreement)
 
 Format = Literal["txt", "html", "json", "jsonl", "csv", "tsv", "parquet"]
 
@@ -161,8 +163,8 @@ def evaluate(
 
         from .files import write_whole
         from .model.tagger import Tagger
-        from .training.dataset import read_labelled
         from .training.evaluate import evaluate_tagger
+        from .training.labelled import read_labelled
         from .training.predictions import PREDICTIONS, prediction_lines
         from .training.report import HEADINGS, measure_rows
 

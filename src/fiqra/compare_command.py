@@ -91,7 +91,7 @@ def _check_same_labels(a: str, a_labels: "LabelSet", b: str, b_labels: "LabelSet
 
 def _read_gold(files: list[Path], labels: "LabelSet") -> "list[LabelledParagraph]":
     from .model.errors import DataError
-    from .training.dataset import read_labelled
+    from .training.labelled import read_labelled
 
     gold: list[LabelledParagraph] = []
     held: dict[str, Path] = {}

@@ -5,16 +5,23 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from .model.errors import FiqraError
 
+if TYPE_CHECKING:
+    from .model.labels import LabelSet
+
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
 DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes the best that is here.")]
 PrecisionOption = Annotated[Precision, typer.Option(help="auto takes bf16 where the processor has it.")]
+LabelsOption = Annotated[
+    Path | None, typer.Option("--labels", help="A label set (YAML); by default that of the shipped tagger.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes; errors only.")]
 
 
@@ -31,6 +38,13 @@ def exit_codes() -> Iterator[None]:
         # The reader of the pipe has gone (head, less): no fault of this side.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
+
+
+def label_set_of(path: Path | None) -> "LabelSet":
+    """Return the label set of `LabelsOption`."""
+    from .model.labels import LabelSet
+
+    return LabelSet.from_yaml(path) if path else LabelSet.shipped()
 
 
 def say(message: str) -> None:

@@ -1,20 +1,13 @@
 """The commands of `fiqra data`: check labelled files, hand them to Label Studio, take them back."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from .console import exit_codes, print_table, say
-
-if TYPE_CHECKING:
-    from .model.labels import LabelSet
+from .console import LabelsOption, exit_codes, label_set_of, print_table, say
 
 data = typer.Typer(name="data", no_args_is_help=True, help="Check labelled data, and label it with Label Studio.")
-
-LabelsOption = Annotated[
-    Path | None, typer.Option("--labels", help="A label set (YAML); by default that of the shipped tagger.")
-]
 
 
 @data.command()
@@ -44,7 +37,7 @@ def check(
         from .data_check import check_files
         from .model.errors import DataError
 
-        label_set = _label_set(labels)
+        label_set = label_set_of(labels)
         checked = check_files(files, label_set, against=against or [], near=near)
         balance = count_balance(checked.splits, label_set)
         if as_json:
@@ -77,7 +70,7 @@ def to_labelstudio(
         from .files import check_place, write_whole
         from .labelstudio import labelling_config, read_tasks
 
-        label_set = _label_set(labels)
+        label_set = label_set_of(labels)
         for path in (output, config_out):
             if path:
                 check_place(path)
@@ -105,15 +98,9 @@ def from_labelstudio(
         from .labelstudio import read_export
 
         check_place(output)
-        found = read_export(export, _label_set(labels))
+        found = read_export(export, label_set_of(labels))
         lines = [json.dumps(record.to_json(), ensure_ascii=False) + "\n" for record in found.records]
         write_whole(output, "".join(lines))
         say(f"{len(lines)} paragraphs -> {output}")
         if found.n_without:
             say(f"left out: {found.n_without} tasks without an annotation")
-
-
-def _label_set(path: Path | None) -> "LabelSet":
-    from .model.labels import LabelSet
-
-    return LabelSet.from_yaml(path) if path else LabelSet.shipped()

@@ -19,6 +19,7 @@ The format of tasks, annotations and predictions: https://labelstud.io/guide/tas
 """
 
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -72,6 +73,18 @@ def _prediction_task(paragraph: TaggedParagraph, record_id: Any) -> Json:
     prediction = {"model_version": paragraph.tagger, "score": _least_sure(paragraph), "result": _results(paragraph)}
     data = {key: value for key, value in data.items() if value is not None}
     return {"data": data, "meta": _order(paragraph), "predictions": [prediction]}
+
+
+def rival_task(labellings: Mapping[str, LabelledParagraph]) -> Json:
+    """Return a task that shows several labellings of a paragraph as predictions, each under its name.
+
+    As predictions, so that what is settled is the task's only annotation, and a task that nobody settled has none.
+    """
+    paragraphs = list(labellings.values())
+    task = _annotation_task(paragraphs[0])
+    order = dict.fromkeys(mark for paragraph in paragraphs for mark in _order(paragraph)["order"])
+    predictions = [{"model_version": name, "result": _results(own)} for name, own in labellings.items()]
+    return {"data": task["data"], "meta": {"order": list(order)}, "predictions": predictions}
 
 
 def _order(paragraph: LabelledParagraph | TaggedParagraph) -> Json:
