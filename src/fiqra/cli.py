@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .agreement_command import agreement
+from .audit_commands import audit
 from .compare_command import compare
 from .console import DeviceOption, PrecisionOption, QuietOption, exit_codes, print_table, progress, say, start_log
 from .data_commands import data
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data)
+app.add_typer(audit)
 app.command()(compare)
 app.command()(agreement)
 

@@ -109,10 +109,11 @@ class CsvResults:
     def write(self, article: Article, tagged: list[TaggedParagraph]) -> None:
         for paragraph in tagged:
             for row in csv_rows(paragraph):
-                self._rows.writerow({key: _no_formula(value) for key, value in row.items()})
+                self._rows.writerow({key: no_formula(value) for key, value in row.items()})
 
 
-def _no_formula(value: Any) -> Any:
+def no_formula(value: Any) -> Any:
+    """Return a cell's value, with an apostrophe before a text that a spreadsheet would take for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else value
 
 
