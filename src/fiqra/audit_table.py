@@ -42,6 +42,7 @@ class SharesTable:
         self._checked = Checked(sheet.design, sheet.index)
         self._tagged = [tagged_labels(paragraph) for paragraph in paragraphs]
         self._true = sheet.labels
+        self._held = [_by_holder(self._tagged), _by_holder(self._true)]
         months = np.array([month_of(paragraph) or UNDATED for paragraph in paragraphs])
         dated = [month for month in sorted(set(months)) if set(months) != {UNDATED}]
         everywhere = np.ones(len(paragraphs), dtype=bool)
@@ -52,16 +53,15 @@ class SharesTable:
         """Yield the rows: topics; then the stances of all actors, of implied ones, and of each actor often seen."""
         yield from self._topic_rows()
         everywhere = self._months[0][1]
-        yield from self._stance_rows(ALL, lambda key: True, everywhere)
-        yield from self._stance_rows(IMPLIED, lambda key: key is None, everywhere, self._least)
-        keys = Counter(held[0] for own in self._tagged for held in own.positions if held[0] is not None)
-        often = [(key, n) for key, n in keys.most_common() if n >= self._least]
+        yield from self._stance_rows(ALL, ALL, everywhere)
+        yield from self._stance_rows(IMPLIED, None, everywhere, self._least)
+        often = [key for key, held in self._held[0].items() if key not in (ALL, None) and len(held) >= self._least]
         names = self._names()
         texts = [actor_key(paragraph.text) for paragraph in self._paragraphs] if often else []
-        for key, _ in often:
+        for key in sorted(often, key=lambda own: -len(self._held[0][own])):
             # an actor is quoted letter for letter, so it can hold nothing where its words don't stand
-            named = np.array([key in text for text in texts])
-            yield from self._stance_rows(names[key], lambda own, key=key: own == key, named, self._least)
+            named = np.array([str(key) in text for text in texts])
+            yield from self._stance_rows(names[str(key)], key, named, self._least)
 
     def _topic_rows(self) -> Iterator[dict[str, Any]]:
         for month, within in self._months:
@@ -73,15 +73,15 @@ class SharesTable:
                 base = {"month": month, "actor": "", "topic": topic, "stance": "", "of": "paragraphs"}
                 yield _row(base, int(tagged.sum()), int(within.sum()), share, n_checked)
 
-    def _stance_rows(self, actor: str, is_own: Any, domain: Bools, least: int = 1) -> Iterator[dict[str, Any]]:
+    def _stance_rows(self, actor: str, key: str | None, domain: Bools, least: int = 0) -> Iterator[dict[str, Any]]:
         for topic in self._labels.topic_ids:
-            tagged = self._counts(self._tagged, topic, is_own)  # (N, S)
-            true = self._counts(self._true, topic, is_own)  # (n, S)
+            tagged = self._counts(0, key, topic)  # (N, S)
+            true = self._counts(1, key, topic)  # (n, S)
             for month, of_month in self._months:
                 within = domain & of_month
                 own, said = tagged * within[:, None], true * within[self._checked.index, None]
                 n_tagged, n_true = int(own.sum()), int(said.sum())
-                if n_tagged < least and not (least == 1 and n_true):
+                if n_tagged < least or not (n_tagged or n_true):
                     continue
                 for s, stance in enumerate(self._labels.stance_ids):
                     share = stance_share(
@@ -90,19 +90,13 @@ class SharesTable:
                     base = {"month": month, "actor": actor, "topic": topic, "stance": stance, "of": "positions"}
                     yield _row(base, int(own[:, s].sum()), n_tagged, share, n_true)
 
-    def _counts(self, labels: Iterable[Labels], topic: str, is_own: Any) -> Floats:
-        """Return how many positions on a topic the actor holds, by paragraph and stance."""
+    def _counts(self, side: int, key: str | None, topic: str) -> Floats:
+        """Return a holder's positions on a topic by paragraph and stance, the tagger's (side 0) or the person's (1)."""
         stances = self._labels.stance_ids
-        return np.array(
-            [
-                np.bincount(
-                    [stances.index(held[2]) for held in own.positions if held[1] == topic and is_own(held[0])],
-                    minlength=len(stances),
-                )
-                for own in labels
-            ],
-            dtype=float,
-        )
+        counts = np.zeros((len((self._tagged, self._true)[side]), len(stances)))
+        for i, own, stance in self._held[side].get(key, ()):
+            counts[i, stances.index(stance)] += own == topic
+        return counts
 
     def _names(self) -> dict[str, str]:
         """Return for each actor's key the words most often used for it."""
@@ -138,6 +132,16 @@ def _row(base: dict[str, str], count: int, of: int, share: Share, n_checked: int
         "note": _TOO_FEW if nothing else "",
         "method": METHOD,
     }
+
+
+def _by_holder(labels: Sequence[Labels]) -> dict[str | None, list[tuple[int, str, str]]]:
+    """Return (paragraph, topic, stance) of each position, by holder; under `ALL` everybody's."""
+    held: dict[str | None, list[tuple[int, str, str]]] = {ALL: []}
+    for i, own in enumerate(labels):
+        for key, topic, stance in sorted(own.positions, key=str):
+            held.setdefault(key, []).append((i, topic, stance))
+            held[ALL].append((i, topic, stance))
+    return held
 
 
 def _array(values: Iterable[bool]) -> Floats:
