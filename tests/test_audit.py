@@ -314,6 +314,8 @@ def test_a_checked_sheet_comes_back_however_excel_saves_it(sheet, predictions, l
             "a sample of design v9; this version of fiqra reads",
         ),
         (lambda rows: [row.update(sample="v1-20-00") for row in rows], "was not drawn from these predictions"),
+        (lambda rows: rows.append({**rows[-1], "key": "", "true_topic": D}), "no key; to add a row, copy one"),
+        (lambda rows: rows[0].update(text="ن" * 200_000), "not a CSV file: field larger than field limit"),
         (lambda rows: [row.pop("key") for row in rows], "no column key; expected what 'fiqra audit sample' wrote"),
         (lambda rows: first(rows, "position").update(true_stance="against"), "verdict 'right', but a true_… cell"),
         (lambda rows: first(rows, "topic").update(verdict="wrong"), "the topic is marked as wrong"),

@@ -94,7 +94,10 @@ def _read_rows(path: Path) -> list[tuple[int, Row]]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}; expected what 'fiqra audit sample' wrote")
-    rows = [(n, {c: (row[c] or "").strip() for c in COLUMNS}) for n, row in enumerate(reader, 2)]
+    try:
+        rows = [(n, {c: (row[c] or "").strip() for c in COLUMNS}) for n, row in enumerate(reader, 2)]
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV file: {error}") from error
     rows = [(n, row) for n, row in rows if any(row.values())]
     if not rows:
         raise DataError(f"{path}: holds no row")
@@ -102,6 +105,9 @@ def _read_rows(path: Path) -> list[tuple[int, Row]]:
 
 
 def _check_sample(path: Path, rows: list[tuple[int, Row]], paragraphs: Sequence[TaggedParagraph]) -> str:
+    keyless = [str(number) for number, row in rows if not row["key"]]
+    if keyless:
+        raise DataError(f"{path}: row {', '.join(keyless[:5])}: no key; to add a row, copy one of the paragraph's")
     samples = {row["sample"] for _, row in rows}
     if len(samples) > 1:
         raise DataError(f"{path}: rows of several samples ({', '.join(sorted(samples)[:3])}), or the column is altered")
