@@ -134,7 +134,7 @@ SCENARIOS = {
 }  # fmt: skip
 
 
-def simulate(scenario, labels, *, n=2000, n_sample=200, n_populations=5, n_draws=60):
+def simulate(scenario, labels, *, n=1500, n_sample=150, n_populations=4, n_draws=50):
     """Return how often the intervals hold the truth: {share: (corrected, the tagger's raw count)}."""
     hits = {name: [] for name in ("topic", "topic in the first month", *STANCES)}
     raw = {name: [] for name in hits}
