@@ -1,5 +1,6 @@
 """The label set: topics and stances, their order, names and definitions, read from one YAML file."""
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import yaml
 
 from .errors import DataError, did_you_mean
+
+_SHIPPED = Path(__file__).parent / "released/fiqra-mini/config.json"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class LabelSet:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def shipped(cls) -> "LabelSet":
+        """Return the label set of the shipped tagger, which is that of `configs/labels.yaml`."""
+        return cls.from_json(json.loads(_SHIPPED.read_text(encoding="utf-8"))["labels"], where=str(_SHIPPED))
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> "LabelSet":

@@ -3,7 +3,6 @@
 Shapes: B paragraphs, L tokens, K topics, M holders of a batch.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from ..model.errors import DataError
 from ..model.inference import EncodedParagraph, encode
 from ..model.labels import LabelSet
 from ..model.records import Actor, LabelledParagraph
+from .labelled import read_lines
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -36,22 +36,9 @@ def read_labelled(path: str | Path, labels: LabelSet) -> list[LabelledParagraph]
     records: list[LabelledParagraph] = []
     errors: list[str] = []
     seen: dict[str, int] = {}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise DataError(f"{path}: can't read it: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8: byte {error.start} is {error.object[error.start]:#04x}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = LabelledParagraph.from_json(json.loads(line), labels)
-        except json.JSONDecodeError as error:
-            errors.append(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}")
-            continue
-        except DataError as error:
-            errors += [f"{path}:{number}: {message}" for message in str(error).split("\n")]
+    for number, record in read_lines(path, lambda content: LabelledParagraph.from_json(content, labels)):
+        if isinstance(record, DataError):
+            errors += [f"{path}:{number}: {message}" for message in str(record).split("\n")]
             continue
         if record.id in seen:
             errors.append(f"{path}:{number}: id {record.id!r} stands on line {seen[record.id]} already")
@@ -60,8 +47,6 @@ def read_labelled(path: str | Path, labels: LabelSet) -> list[LabelledParagraph]
     if errors:
         more = f"\n… and {len(errors) - _SHOWN_ERRORS} more mistakes" if len(errors) > _SHOWN_ERRORS else ""
         raise DataError("\n".join(errors[:_SHOWN_ERRORS]) + more)
-    if not records:
-        raise DataError(f"{path}: holds no record")
     return records
 
 

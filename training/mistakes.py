@@ -61,7 +61,7 @@ class WrongParagraph:
 
     def to_json(self) -> dict[str, Any]:
         gold, tagged = self.gold, self.tagged
-        about = {key: gold.extra[key] for key in ("source", "outlet", "date", "cluster") if gold.extra.get(key)}
+        about = {key: str(gold.extra[key]) for key in ("source", "outlet", "date", "cluster") if gold.extra.get(key)}
         return {
             "id": gold.id,
             "doc": gold.doc,

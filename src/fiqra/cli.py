@@ -3,13 +3,15 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .console import exit_codes, print_table, say
+from .data_commands import data
 from .model.errors import FiqraError
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Topics of Arabic news paragraphs, and who takes which stance on them.",
 )
+
+app.add_typer(data)
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -63,7 +67,7 @@ def predict(
     Example: `fiqra predict news/ -o tags.csv`
     """
     _start_log(quiet)
-    with _exit_codes():
+    with exit_codes():
         from .articles import ArticleReader
         from .batch import Tally, tag_stream
         from .results import JsonlResults, TerminalResults, Writer, check_output, open_writer
@@ -92,7 +96,7 @@ def predict(
                     reader,
                     tally,
                     on_batch=lambda n: advance(n, reader.bytes_read),
-                    on_reject=lambda reject: _say(f"left out: {reject.where}: {reject.reason}"),
+                    on_reject=lambda reject: say(f"left out: {reject.where}: {reject.reason}"),
                 )
                 for article, tagged in stream:
                     for writer in writers:
@@ -125,19 +129,20 @@ def train(
     Example: `fiqra train configs/mini.yaml training.epochs=3 output=runs/short`
     """
     _start_log(quiet)
-    with _exit_codes():
+    with exit_codes():
         from .training.config import load_config
 
         settings = load_config(config, overrides)
         if quiet:
             os.environ["TQDM_DISABLE"] = "1"
-        from .training.report import measure_rows
+        from .training.report import HEADINGS, measure_rows
         from .training.trainer import train as run_training
 
         _, metrics = run_training(settings, resume=resume)
         if not quiet:
-            _print_measures(measure_rows(metrics), f"{settings.name} {settings.version} on its development data")
-            _say(f"tagger folder: {settings.output}")
+            title = f"{settings.name} {settings.version} on its development data"
+            print_table(title, HEADINGS, measure_rows(metrics))
+            say(f"tagger folder: {settings.output}")
 
 
 @app.command()
@@ -162,10 +167,10 @@ def evaluate(
     Example: `fiqra evaluate fiqra-mini data/corpus/test.jsonl -o runs/test`
     """
     _start_log(quiet)
-    with _exit_codes():
+    with exit_codes():
         from .model.tagger import Tagger
         from .training.evaluate import evaluate_tagger, read_gold
-        from .training.report import measure_rows
+        from .training.report import HEADINGS, measure_rows
 
         loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
         gold = read_gold(files, loaded)
@@ -181,36 +186,17 @@ def evaluate(
         if output:
             write_evaluation(output, evaluation)
         title = f"{loaded.id}: {metrics['n_paragraphs']} paragraphs of {metrics['n_documents']} documents"
-        _print_measures(measure_rows(metrics), title)
+        print_table(title, HEADINGS, measure_rows(metrics))
         if metrics["topics"]["without_example"] and not quiet:
             missing = ", ".join(metrics["topics"]["without_example"])
-            _say(f"no example of {missing} in the data: its F1 counts as 0 in the macro mean")
+            say(f"no example of {missing} in the data: its F1 counts as 0 in the macro mean")
         if output and not quiet:
-            _say(f"report: {output / 'report.html'}")
+            say(f"report: {output / 'report.html'}")
 
 
 def main() -> None:
     """The entry point of the command `fiqra`."""
     app()
-
-
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    """Turn errors that the user can mend into a message and exit code 2."""
-    try:
-        yield
-    except FiqraError as error:
-        for line in str(error).split("\n"):
-            _say(f"error: {line}" if not line.startswith(" ") else line)
-        raise typer.Exit(2) from None
-    except BrokenPipeError:
-        # The reader of the pipe has gone (head, less): no fault of this side.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
 
 
 def _start_log(quiet: bool) -> None:
@@ -255,30 +241,12 @@ def _progress(quiet: bool, total: int) -> Iterator[Callable[..., None]]:
 
 def _sum_up(tally: "Tally", output: Path | None) -> None:
     left = sum(tally.remnants.values())
-    _say(
+    say(
         f"{tally.articles} articles, {tally.paragraphs} paragraphs, {tally.with_topic} with a topic, "
         f"{tally.positions} positions" + (f" -> {output}" if output else "")
     )
     if left:
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(tally.remnants.items(), key=lambda item: -item[1]))
-        _say(f"left out as page remnants: {left} lines ({kinds}); --keep-all keeps them")
+        say(f"left out as page remnants: {left} lines ({kinds}); --keep-all keeps them")
     if tally.rejects:
-        _say(f"left out by error: {len(tally.rejects)} (named above)")
-
-
-def _print_measures(rows: Sequence[tuple[str, ...]], title: str) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from .training.report import HEADINGS
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in HEADINGS:
-        table.add_column(heading, no_wrap=True, justify="left" if heading == "measure" else "right")
-    for row in rows:
-        table.add_row(*row)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200
-    console.print(table)
+        say(f"left out by error: {len(tally.rejects)} (named above)")

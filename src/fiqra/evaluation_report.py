@@ -1,13 +1,12 @@
-"""An evaluation -> metrics.json, predictions.jsonl, errors.jsonl and report.html, all of them or none."""
+"""An evaluation -> predictions.jsonl, errors.jsonl, report.html and metrics.json, each of them whole."""
 
 import json
 import os
-import shutil
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from .files import write_whole
 from .model.errors import DataError
 from .plots import precision_recall_plot, reliability_plot
 from .results import mark_actors, render_page
@@ -51,14 +50,8 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
         "report.html": render_report(evaluation),
         "metrics.json": json.dumps(evaluation.metrics, ensure_ascii=False, indent=2, allow_nan=False) + "\n",
     }
-    scratch = Path(tempfile.mkdtemp(prefix=".evaluation-", dir=folder))
-    try:
-        for name, text in files.items():
-            (scratch / name).write_text(text, encoding="utf-8", newline="\n")
-        for name in files:
-            os.replace(scratch / name, folder / name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    for name, text in files.items():
+        write_whole(folder / name, text)
 
 
 def _lines(records: list[dict[str, Any]]) -> str:

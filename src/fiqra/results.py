@@ -5,14 +5,13 @@ A file is written beside its place and moved into it when whole, so a broken run
 
 import csv
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol
 
+from .files import check_place, whole_file
 from .model.errors import DataError
 from .model.labels import LabelSet
 from .model.records import Article, LabelledParagraph, TaggedParagraph
@@ -36,22 +35,14 @@ def check_output(path: Path) -> None:
     """Raise `DataError` now, before hours of work, where the output could not be written later."""
     if path.suffix.lower() not in ENDINGS:
         raise DataError(f"{path}: can't tell the output's format from {path.suffix!r}; end it in {', '.join(ENDINGS)}")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; name a file")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise DataError(f"{path}: can't write in the folder {path.parent}")
+    check_place(path)
 
 
 @contextmanager
 def open_writer(path: Path, labels: LabelSet) -> Iterator[Writer]:
     """Give a writer for the format of the path's ending; the file appears, whole, when the block ends well."""
     check_output(path)
-    handle, scratch_name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    scratch = Path(scratch_name)
-    try:
+    with whole_file(path) as scratch:
         kind = path.suffix.lower()
         if kind == ".parquet":
             with ParquetResults(scratch) as parquet:
@@ -65,12 +56,6 @@ def open_writer(path: Path, labels: LabelSet) -> Iterator[Writer]:
                     file.write(html.render())
                 else:
                     yield CsvResults(file) if kind == ".csv" else JsonlResults(file)
-        umask = os.umask(0)
-        os.umask(umask)
-        scratch.chmod(0o666 & ~umask)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 class JsonlResults:
