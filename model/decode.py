@@ -110,9 +110,14 @@ def token_words(token_spans: Sequence[Span], text: str) -> list[Span]:
     return words
 
 
-def stance_probs(stance_logits: Array, span: Span, decoding: Decoding) -> Array:
-    """Return {no position, stances} probabilities (K, 1 + S) of the holder whose tokens are `span`."""
-    return softmax(stance_logits[span[0] : span[1]].mean(axis=0) / decoding.stance_temperature)
+def stance_logits(token_logits: Array, span: Span) -> Array:
+    """Return {no position, stances} logits (K, 1 + S) of the holder whose tokens are `span`, from (N, K, 1 + S)."""
+    return token_logits[span[0] : span[1]].mean(axis=0)  # type: ignore[no-any-return]
+
+
+def stance_probs(token_logits: Array, span: Span, decoding: Decoding) -> Array:
+    """Return the calibrated {no position, stances} probabilities (K, 1 + S) of the holder whose tokens are `span`."""
+    return softmax(stance_logits(token_logits, span) / decoding.stance_temperature)
 
 
 def decode(

@@ -17,15 +17,17 @@ def test_one_class_alone_is_left_as_it_is(truth):
     assert binary_temperature(np.arange(5.0), truth) == 1.0
 
 
-def test_a_topic_with_few_examples_stays_near_the_pooled_threshold():
+def test_the_fewer_examples_the_nearer_a_threshold_stays_to_the_pooled_one_and_to_a_half():
     rng = np.random.default_rng(1)
-    truth = np.zeros((1000, 2), bool)
-    truth[:500, 0] = True
+    truth = np.zeros((4000, 2), bool)
+    truth[:2000, 0] = True
     truth[:3, 1] = True
-    probs = np.where(truth, rng.uniform(0.4, 1, truth.shape), rng.uniform(0, 0.6, truth.shape))
-    probs[:, 1] = np.where(truth[:, 1], 0.25, 0.1)  # on its own the rare topic would ask for about 0.2
-    alone = topic_thresholds(probs[:, 1:], truth[:, 1:])[0]
+    # the common topic's true ones are likelier than 0.7, the rare one's than 0.2
+    probs = np.where(truth, rng.uniform(0.72, 1, truth.shape), rng.uniform(0, 0.68, truth.shape))
+    probs[:, 1] = np.where(truth[:, 1], 0.25, 0.1)
     common, rare = topic_thresholds(probs, truth)
-    assert alone < 0.26
-    assert 0.4 < common < 0.6
-    assert abs(rare - common) < 0.05
+    assert common == pytest.approx(0.7, abs=0.05)
+    assert abs(rare - common) < 0.06
+    few = np.r_[:3, 3997:4000]
+    assert topic_thresholds(probs[few, :1], truth[few, :1])[0] == pytest.approx(0.5, abs=0.03)
+    assert topic_thresholds(probs, np.zeros_like(truth)) == (0.5, 0.5)

@@ -1,10 +1,15 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, precision_recall_fscore_support
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_fscore_support
 
 from fiqra.model.errors import DataError
 from fiqra.model.records import Actor, LabelledParagraph, Position, TaggedParagraph
-from fiqra.training.metrics import StanceAnswer, evaluate, n_matched, overlap
+from fiqra.training.matching import is_right, match, n_matched, overlap
+from fiqra.training.metrics import StanceAnswer, average_precision, evaluate
 
 C, D, B, G = "ceasefire", "diplomacy", "border_security", "detainees"
 
@@ -43,6 +48,38 @@ def test_positions_are_matched_one_to_one_as_many_as_possible():
     assert n_matched([Position(None, C, "favor")], [Position(left, C, "favor")], actors=False) == 1
 
 
+spans = st.one_of(st.none(), st.builds(lambda start, n: at(start, start + n), st.integers(0, 6), st.integers(1, 6)))
+positions = st.lists(
+    st.builds(Position, spans, st.sampled_from([C, D]), st.sampled_from(["favor", "against"])), max_size=5
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(positions, positions)
+def test_the_matching_is_as_large_as_any_and_holds_only_right_pairs(golds, predicted):
+    pairs = match(golds, predicted, is_right)
+    assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == len(pairs)
+    assert all(is_right(golds[row], predicted[column]) for row, column in pairs)
+    for actors in (True, False):
+        few, many = sorted((golds, predicted), key=len)
+        brute = max(
+            sum(is_right(a, b, actors=actors) for a, b in zip(few, order, strict=True))
+            for order in permutations(many, len(few))
+        )
+        assert n_matched(golds, predicted, actors=actors) == brute
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.1, 0.3, 0.3, 0.5, 0.9]), st.integers(0, 3)), min_size=1))
+def test_average_precision_equals_scikit_learns_ties_and_weights_included(rows):
+    truth, probs, weights = (np.array(column) for column in zip(*rows, strict=True))
+    found = average_precision(truth, probs, weights.astype(float))
+    if (truth * weights).any():
+        assert found == pytest.approx(average_precision_score(truth, probs, sample_weight=weights))
+    else:
+        assert np.isnan(found)
+
+
 def test_a_table_worked_by_hand(labels):
     golds = [
         gold(0, [C, D], [Position(at(0, 10), C, "favor"), Position(None, D, "neutral")]),
@@ -78,6 +115,12 @@ def test_a_table_worked_by_hand(labels):
     assert m["positions"]["precision"]["value"] == pytest.approx(1 / 3)
     assert m["positions"]["recall"]["value"] == pytest.approx(1 / 3)
     assert m["topic_stance"]["f1"]["value"] == pytest.approx(2 / 3)
+    assert m["positions"]["per_topic"][C]["favor"] == {
+        "precision": {"value": 1.0}, "recall": {"value": 1.0}, "f1": {"value": 1.0}, "support": 1, "n_predicted": 1,
+    }  # fmt: skip
+    assert m["positions"]["per_topic"][C]["against"]["f1"] == {"value": 0.0}
+    assert m["positions"]["per_topic"][D]["neutral"]["support"] == 1
+    assert m["topics"]["without_example"] == [B]
     # favor: 1 right, 1 false; against: 1 right; neutral: 1 missed
     assert m["stance"]["macro_f1"]["value"] == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert m["stance"]["favor_against_f1"]["value"] == pytest.approx((2 / 3 + 1) / 2)
@@ -88,7 +131,11 @@ def test_topics_and_stances_equal_scikit_learns(labels):
     ids, stances = labels.topic_ids, labels.stance_ids
     truth, answer = rng.random((60, 4)) < 0.3, rng.random((60, 4)) < 0.4
     golds = [gold(i, [t for t, on in zip(ids, row, strict=True) if on]) for i, row in enumerate(truth)]
-    tagged = [said(i, [t for t, on in zip(ids, row, strict=True) if on]) for i, row in enumerate(answer)]
+    scores = rng.random((60, 4)).round(1)
+    tagged = [
+        said(i, [t for t, on in zip(ids, row, strict=True) if on], probs=dict(zip(ids, own, strict=True)))
+        for i, (row, own) in enumerate(zip(answer, scores, strict=True))
+    ]
     answers = [
         StanceAnswer(int(rng.integers(60)), str(rng.choice(ids)), *map(str, rng.choice(stances, 2))) for _ in range(200)
     ]
@@ -97,6 +144,7 @@ def test_topics_and_stances_equal_scikit_learns(labels):
     for k, topic in enumerate(ids):
         own = m["topics"]["per_topic"][topic]
         assert [own[key]["value"] for key in ("precision", "recall", "f1")] == pytest.approx([p[k], r[k], f[k]])
+        assert own["average_precision"]["value"] == pytest.approx(average_precision_score(truth[:, k], scores[:, k]))
     assert m["topics"]["macro_f1"]["value"] == pytest.approx(f1_score(truth, answer, average="macro"))
     assert m["topics"]["micro_f1"]["value"] == pytest.approx(f1_score(truth, answer, average="micro"))
     expected = f1_score([a.gold for a in answers], [a.predicted for a in answers], average="macro")

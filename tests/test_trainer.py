@@ -58,7 +58,7 @@ def test_it_overfits_saves_loads_and_says_the_same(write_config, tmp_path, label
     loaded = Tagger.from_pretrained(run, device="cpu", precision="fp32")
     article = Article("a", tuple(Paragraph(i, r.text) for i, r in enumerate(records)))
     assert [t.to_json() for t in loaded.tag(article)] == [t.to_json() for t in tagger.tag(article)]
-    again, _, _ = evaluate_tagger(loaded, read_labelled(few, labels), n_resamples=0)
+    again = evaluate_tagger(loaded, read_labelled(few, labels), n_resamples=0).metrics
     assert again["positions"]["f1"]["value"] == metrics["positions"]["f1"]["value"]
 
 

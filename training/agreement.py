@@ -20,14 +20,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..model.errors import DataError
 from ..model.labels import LabelSet
 from ..model.records import LabelledParagraph
-from .metrics import Floats, draw_resamples, measures_of, n_matched, paragraph_counts, story_numbers, sum_by
+from .bootstrap import Bootstrap, Floats, Key
+from .matching import n_matched
+from .metrics import measures_of, paragraph_counts, stance_counts
 
-_SHARED_MEASURES = ("topics.macro_f1", "topics.exact", "positions.f1", "topic_stance.f1")
+_SHARED_MEASURES = (("topics", "macro_f1"), ("topics", "exact"), ("positions", "f1"), ("topic_stance", "f1"))
 
 
 def measure_agreement(
@@ -46,27 +47,23 @@ def measure_agreement(
         second: One for each of `first`, in its order (see `paired`).
         n_resamples: Bootstrap resamples; 0 leaves the intervals out.
     """
-    numbers = story_numbers(first)
-    tables = _tables(first, second, labels)
-    counts = paragraph_counts(first, second, [], labels)
-    sums = {key: sum_by(numbers, value) for key, value in {**tables, **counts}.items()}
+    counts = _tables(first, second, labels) | paragraph_counts(first, second, labels)
+    counts["stance"] = stance_counts(len(first), [], labels)
     distance = _distances(_sets(first, second))
-    full = _measures({key: value.sum(axis=0) for key, value in sums.items()}, labels, distance)
-    resampled: dict[str, Floats] = {}
-    if n_resamples:
-        draws = draw_resamples(int(numbers.max()) + 1, n_resamples, np.random.default_rng(seed))
-        drawn = {key: np.tensordot(draws, value, axes=1) for key, value in sums.items()}
-        resampled = _measures(drawn, labels, distance)
+    bootstrap = Bootstrap(first, n_resamples=n_resamples, seed=seed)
+    leaves = bootstrap.leaves(counts, lambda summed: _measures(summed, labels, distance))
     return {
         "n_paragraphs": len(first),
         "n_documents": len({paragraph.doc for paragraph in first}),
-        "n_resampled_groups": int(numbers.max()) + 1,
+        "n_resampled_groups": bootstrap.n_groups,
         "n_resamples": n_resamples,
         "support": {
             "topics": {topic: [_n_with(side, topic) for side in (first, second)] for topic in labels.topic_ids},
             "positions": [sum(len(paragraph.positions) for paragraph in side) for side in (first, second)],
         },
-        "measures": {key: _leaf(value, resampled.get(key)) for key, value in full.items()},
+        "measures": {
+            ".".join(key): {"value": None} if np.isnan(leaf["value"]) else leaf for key, leaf in leaves.items()
+        },
     }
 
 
@@ -131,19 +128,19 @@ def masi_distance(a: frozenset[str], b: frozenset[str]) -> float:
     return 1 - len(a & b) / len(a | b) * (2 / 3 if a <= b or b <= a else 1 / 3)
 
 
-def _measures(sums: dict[str, Floats], labels: LabelSet, distance: Floats) -> dict[str, Any]:
-    """Turn summed tables and counts into measures, by dotted key. Leading axes (resamples) are kept."""
+def _measures(sums: dict[str, Floats], labels: LabelSet, distance: Floats) -> dict[Key, Any]:
+    """Turn summed tables and counts into measures, by their path in the result. Leading axes (resamples) are kept."""
     shared = measures_of({key: value for key, value in sums.items() if key not in ("topic_table", "sets")}, labels)
     table = sums["topic_table"]  # (..., K, 2, 2)
     kappas, alphas = cohen_kappa(table), krippendorff_alpha(table, 1 - np.eye(2))
-    measures: dict[str, Any] = {}
+    measures: dict[Key, Any] = {}
     for k, topic in enumerate(labels.topic_ids):
-        measures[f"topics.per_topic.{topic}.kappa"] = kappas[..., k]
-        measures[f"topics.per_topic.{topic}.alpha"] = alphas[..., k]
-        measures[f"topics.per_topic.{topic}.f1"] = shared[f"topics.per_topic.{topic}.f1"]
-    measures["topics.macro_kappa"] = kappas.mean(axis=-1)
-    measures["topics.macro_alpha"] = alphas.mean(axis=-1)
-    measures["topics.masi_alpha"] = krippendorff_alpha(sums["sets"], distance)
+        measures["topics", "per_topic", topic, "kappa"] = kappas[..., k]
+        measures["topics", "per_topic", topic, "alpha"] = alphas[..., k]
+        measures["topics", "per_topic", topic, "f1"] = shared["topics", "per_topic", topic, "f1"]
+    measures["topics", "macro_kappa"] = kappas.mean(axis=-1)
+    measures["topics", "macro_alpha"] = alphas.mean(axis=-1)
+    measures["topics", "masi_alpha"] = krippendorff_alpha(sums["sets"], distance)
     return measures | {key: shared[key] for key in _SHARED_MEASURES}
 
 
@@ -176,13 +173,3 @@ def _n_with(side: Sequence[LabelledParagraph], topic: str) -> int:
 def _ratio(part: Any, whole: Any) -> Any:
     whole = np.asarray(whole, dtype=float)
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)
-
-
-def _leaf(value: Any, resampled: npt.NDArray[np.float64] | None) -> dict[str, float | None]:
-    if np.isnan(value):
-        return {"value": None}
-    leaf: dict[str, float | None] = {"value": float(value)}
-    if resampled is not None:
-        defined = resampled[~np.isnan(resampled)]
-        leaf["low"], leaf["high"] = (float(q) for q in np.quantile(defined, (0.025, 0.975)))
-    return leaf

@@ -16,10 +16,12 @@ from ..model.inference import EncodedParagraph
 from ..model.labels import LabelSet
 from ..model.records import LabelledParagraph
 from .dataset import holder_span
-from .metrics import f1, n_matched
+from .matching import n_matched
+from .metrics import f1
 
 _GRID = np.round(np.arange(0.15, 0.86, 0.05), 2)
-_PRIOR_EXAMPLES = 60  # a topic with this many dev examples trusts its own threshold as much as the pooled one
+# With so many examples, a threshold is trusted as much as what it is drawn to; `benchmarks/thresholds.py` compares.
+_OWN_PRIOR, _POOLED_PRIOR = 60, 400
 
 
 def fit_decoding(
@@ -77,17 +79,24 @@ def _best_temperature(loss: object) -> float:
     return float(np.exp(found.x))
 
 
-def topic_thresholds(probs: Array, truth: npt.NDArray[np.bool_]) -> tuple[float, ...]:
-    """Return a threshold a topic (K,): the one of greatest F1 on its own, drawn towards the one that is best for all.
+def topic_thresholds(
+    probs: Array, truth: npt.NDArray[np.bool_], *, pooled_prior: int = _POOLED_PRIOR
+) -> tuple[float, ...]:
+    """Return a threshold a topic (K,), from calibrated probabilities and truth (N, K).
 
-    The fewer examples a topic has, the nearer its threshold stays to the pooled one. Both arguments (N, K).
+    A topic's threshold is the one of greatest F1 on its own, drawn towards the one that is best for all topics pooled,
+    and that one towards 0.5: the fewer examples there are, the more.
     """
-    pooled = _best_threshold(probs.ravel(), truth.ravel())
+    n_all = int(truth.sum())
+    pooled = 0.5
+    if n_all:
+        best = _best_threshold(probs.ravel(), truth.ravel())
+        pooled = (n_all * best + pooled_prior * 0.5) / (n_all + pooled_prior)
     thresholds = []
     for k in range(truth.shape[1]):
         n = int(truth[:, k].sum())
         own = _best_threshold(probs[:, k], truth[:, k]) if n else pooled
-        thresholds.append(round((n * own + _PRIOR_EXAMPLES * pooled) / (n + _PRIOR_EXAMPLES), 4))
+        thresholds.append(round((n * own + _OWN_PRIOR * pooled) / (n + _OWN_PRIOR), 4))
     return tuple(thresholds)
 
 

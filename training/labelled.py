@@ -1,6 +1,7 @@
 """Files of JSON lines -> records, each with its line. No torch: checking data should not wait for it."""
 
 import json
+import lzma
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -16,13 +17,18 @@ _SHOWN_ERRORS = 20
 def read_lines(path: Path, build: Callable[[object], Record]) -> Iterator[tuple[int, Record | DataError]]:
     """Yield the number of each line that is not blank, and what `build` makes of its JSON or the error against it.
 
+    A file whose name ends in `.xz` is decompressed.
+
     Raises:
         DataError: the file can't be read, is not UTF-8, or holds no record.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        raw = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+        lines = raw.decode("utf-8-sig").split("\n")
     except OSError as error:
         raise DataError(f"{path}: can't read it: {error.strerror}") from error
+    except lzma.LZMAError as error:
+        raise DataError(f"{path}: not an xz file: {error}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8: byte {error.start} is {error.object[error.start]:#04x}") from error
     if not any(line.strip() for line in lines):

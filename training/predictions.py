@@ -50,7 +50,7 @@ def prediction_lines(
         {"id": g.id, **t.to_json(), "stances_given_gold": own}
         for g, t, own in zip(gold, tagged, given_gold, strict=True)
     ]
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    return "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
 
 
 def find_saved(name: str) -> SavedRun | None:

@@ -13,19 +13,9 @@ def _show(leaf: dict[str, float | None]) -> str:
     return f"{shown} [{leaf['low']:.3f}, {leaf['high']:.3f}]" if "low" in leaf else shown
 
 
-def measure_rows(metrics: dict[str, Any]) -> list[tuple[str, str, str, str, str, str]]:
+def measure_rows(metrics: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the table of measures: name, precision, recall, F1, average precision, support."""
-    rows = [
-        (
-            topic,
-            _show(own["precision"]),
-            _show(own["recall"]),
-            _show(own["f1"]),
-            _show(own["average_precision"]),
-            str(own["support"]),
-        )
-        for topic, own in metrics["topics"]["per_topic"].items()
-    ]
+    rows: list[tuple[str, ...]] = [_topic_row(topic, own) for topic, own in metrics["topics"]["per_topic"].items()]
     topics = metrics["topics"]
     rows.append(("topics, macro", "", "", _show(topics["macro_f1"]), "", ""))
     rows.append(("topics, micro", "", "", _show(topics["micro_f1"]), "", ""))
@@ -33,19 +23,29 @@ def measure_rows(metrics: dict[str, Any]) -> list[tuple[str, str, str, str, str,
     support = str(metrics["positions"]["support"])
     for title, key in (("positions", "positions"), ("topic + stance", "topic_stance")):
         own = metrics[key]
-        rows.append((title, _show(own["precision"]), _show(own["recall"]), _show(own["f1"]), "", support))
+        found = [_show(own[key]) if metrics["positions"]["support"] else "–" for key in ("recall", "f1")]
+        rows.append((title, _show(own["precision"]), *found, "", support))
     if "stance" in metrics:
         stance = metrics["stance"]
         rows.append(("stance given actor, macro", "", "", _show(stance["macro_f1"]), "", support))
         rows.append(("stance given actor, favor and against", "", "", _show(stance["favor_against_f1"]), "", ""))
-        rows += [(f"stance: {name}", "", "", _show(own["f1"]), "", "") for name, own in stance["per_stance"].items()]
-        rows += [
-            (f"stance on {topic}, macro", "", "", _show(own["macro_f1"]), "", "")
-            for topic, own in stance["per_topic"].items()
-        ]
+        for part, title, key in (("per_stance", "stance: {}", "f1"), ("per_topic", "stance on {}, macro", "macro_f1")):
+            for name, own in stance[part].items():
+                n = own["support"]
+                rows.append((title.format(name), "", "", _show(own[key]) if n else NO_EXAMPLE, "", str(n)))
+    else:
+        rows.append(("stance given actor", "", "", NO_EXAMPLE, "", "0"))
     return rows
 
 
+def _topic_row(topic: str, own: dict[str, Any]) -> tuple[str, ...]:
+    if not own["support"]:
+        return (topic, _show(own["precision"]), "–", NO_EXAMPLE, "–", "0")
+    precision, recall, f1, average = (_show(own[key]) for key in ("precision", "recall", "f1", "average_precision"))
+    return (topic, precision, recall, f1, average, str(own["support"]))
+
+
+NO_EXAMPLE = "no example"
 HEADINGS = ("measure", "precision", "recall", "F1", "average precision", "support")
 
 

@@ -148,7 +148,10 @@ def evaluate(
     tagger: Annotated[str, typer.Argument(help="A released tagger's name, or a tagger folder.")],
     files: Annotated[list[Path], typer.Argument(help="Labelled JSONL.", metavar="FILE…")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A folder for metrics.json and predictions.jsonl.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="A folder for report.html, metrics.json, errors.jsonl and predictions.jsonl."
+        ),
     ] = None,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no intervals.")] = 1000,
     device: DeviceOption = "auto",
@@ -157,32 +160,36 @@ def evaluate(
 ) -> None:
     """Measure a tagger on labelled paragraphs, with 95 % bootstrap intervals over documents.
 
+    The report has curves, calibration, confusions, slices, and the worst paragraphs, gold beside predicted.
+
     Example: `fiqra evaluate fiqra-mini data/corpus/test.jsonl -o runs/test`
     """
     start_log(quiet)
     with exit_codes():
-        import json
-
-        from .files import write_whole
         from .model.tagger import Tagger
-        from .training.evaluate import evaluate_tagger
-        from .training.labelled import read_labelled
-        from .training.predictions import PREDICTIONS, prediction_lines
+        from .training.evaluate import evaluate_tagger, read_gold
         from .training.report import HEADINGS, measure_rows
 
         loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
-        gold = [record for file in files for record in read_labelled(file, loaded.labels)]
-        with progress(quiet, len(gold)) as advance:
-            metrics, tagged, stances = evaluate_tagger(loaded, gold, n_resamples=resamples, on_batch=advance)
-        metrics = {"tagger": loaded.id, "files": [file.name for file in files], **metrics}
+        gold = read_gold(files, loaded.labels, loaded.id)
         if output:
-            output.mkdir(parents=True, exist_ok=True)
-            write_whole(output / PREDICTIONS, prediction_lines(gold, tagged, stances))
-            (output / "metrics.json").write_text(
-                json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+            from .evaluation_report import check_folder, write_evaluation
+
+            check_folder(output)
+        with progress(quiet, len(gold)) as advance:
+            evaluation = evaluate_tagger(
+                loaded, gold, files=[file.name for file in files], n_resamples=resamples, on_batch=advance
             )
+        metrics = evaluation.metrics
+        if output:
+            write_evaluation(output, evaluation)
         title = f"{loaded.id}: {metrics['n_paragraphs']} paragraphs of {metrics['n_documents']} documents"
         print_table(title, HEADINGS, measure_rows(metrics))
+        if metrics["topics"]["without_example"] and not quiet:
+            missing = ", ".join(metrics["topics"]["without_example"])
+            say(f"no example of {missing} in the data: its F1 counts as 0 in the macro mean")
+        if output and not quiet:
+            say(f"report: {output / 'report.html'}")
 
 
 def main() -> None:

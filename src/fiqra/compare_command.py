@@ -43,13 +43,14 @@ def compare(
 
         from .files import check_place, write_whole
         from .training.compare import compare_answers
+        from .training.evaluate import read_gold
         from .training.metrics import METRICS_VERSION, data_sha256
 
         if output:
             check_place(output)
         sides = [_open(name, device, precision) for name in (a, b)]
         _check_same_labels(a, sides[0].labels, b, sides[1].labels)
-        gold = _read_gold(data, sides[0].labels)
+        gold = read_gold(data, sides[0].labels, a)
         with progress(quiet, 2 * len(gold)) as advance:
             first, second = (_answers(side, gold, advance) for side in sides)
         found = compare_answers(gold, first, second, sides[0].labels, n_resamples=resamples, seed=seed)
@@ -89,21 +90,6 @@ def _check_same_labels(a: str, a_labels: "LabelSet", b: str, b_labels: "LabelSet
         raise DataError("\n".join(["the label sets differ, so no measure can be compared", *differing]))
 
 
-def _read_gold(files: list[Path], labels: "LabelSet") -> "list[LabelledParagraph]":
-    from .model.errors import DataError
-    from .training.labelled import read_labelled
-
-    gold: list[LabelledParagraph] = []
-    held: dict[str, Path] = {}
-    for file in files:
-        own = read_labelled(file, labels)
-        if again := next((g.id for g in own if g.id in held), None):
-            raise DataError(f"{file}: id {again!r} stands in {held[again]} too; a paragraph counts once")
-        held |= {g.id: file for g in own}
-        gold += own
-    return gold
-
-
 def _answers(side: "Tagger | SavedRun", gold: "list[LabelledParagraph]", advance: Callable[..., None]) -> "Answers":
     from .training.predictions import Answers, SavedRun, read_saved
 
@@ -113,7 +99,7 @@ def _answers(side: "Tagger | SavedRun", gold: "list[LabelledParagraph]", advance
         return answers
     from .training.evaluate import answer
 
-    tagged, stances = answer(side, gold, on_batch=advance)
+    tagged, stances, _ = answer(side, gold, on_batch=advance)
     return Answers(side.id, tagged, stances)
 
 

@@ -104,3 +104,57 @@ def from_labelstudio(
         say(f"{len(lines)} paragraphs -> {output}")
         if found.n_without:
             say(f"left out: {found.n_without} tasks without an annotation")
+
+
+@data.command()
+def strip(
+    file: Annotated[Path, typer.Argument(help="Labelled JSONL.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The labels without the texts (JSONL).")],
+    labels: LabelsOption = None,
+) -> None:
+    """Write labels without their texts, where the texts are not yours to pass on; 'join' is the way back.
+
+    Example: `fiqra data strip mine.jsonl -o mine-labels.jsonl`
+    """
+    with exit_codes():
+        import json
+
+        from .files import check_place, write_whole
+        from .model.records import LabelledParagraph
+        from .standoff import strip as without_text
+        from .training.labelled import read_all
+
+        check_place(output)
+        label_set = label_set_of(labels)
+        records = read_all(file, lambda content: LabelledParagraph.from_json(content, label_set))
+        lines = [json.dumps(without_text(record), ensure_ascii=False) + "\n" for _, record in records]
+        write_whole(output, "".join(lines))
+        say(f"labels of {len(lines)} paragraphs -> {output}")
+
+
+@data.command()
+def join(
+    file: Annotated[Path, typer.Argument(help="Labels that 'fiqra data strip' wrote.", metavar="LABELS")],
+    texts: Annotated[
+        list[Path], typer.Argument(help="JSONL (or .jsonl.xz) with doc, para and text.", metavar="TEXTS…")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The labelled records (JSONL).")],
+    labels: LabelsOption = None,
+) -> None:
+    """Join labels to the texts they were made on. Exit code 1: some of the texts are not there.
+
+    Example: `fiqra data join data/standoff/news.jsonl texts.jsonl -o news.jsonl`
+    """
+    with exit_codes():
+        import json
+
+        from .files import check_place, write_whole
+        from .standoff import join as with_text
+
+        check_place(output)
+        joined = with_text(file, texts, label_set_of(labels))
+        write_whole(output, "".join(json.dumps(r.to_json(), ensure_ascii=False) + "\n" for r in joined.records))
+        say(f"{len(joined.records)} paragraphs -> {output}")
+        if joined.missing:
+            say(f"left out: {len(joined.missing)} whose text is not there, the first {joined.missing[0]!r}")
+            raise typer.Exit(1)

@@ -14,7 +14,7 @@ from typing import IO, Any, Protocol
 from .files import check_place, whole_file
 from .model.errors import DataError
 from .model.labels import LabelSet
-from .model.records import Article, TaggedParagraph
+from .model.records import Article, LabelledParagraph, TaggedParagraph
 
 ENDINGS = (".jsonl", ".csv", ".parquet", ".html")
 
@@ -177,21 +177,23 @@ class HtmlResults:
         self._articles.append({"article": article, "paragraphs": paragraphs})
 
     def render(self) -> str:
-        import jinja2
-
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("fiqra", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
-        )
-        names = {label.id: label.name.get("ar", label.id) for label in (*self._labels.topics, *self._labels.stances)}
-        hues = {
-            topic: round(360 * i / len(self._labels.topics) + 205) % 360
-            for i, topic in enumerate(self._labels.topic_ids)
-        }
-        page: str = environment.get_template("results.html").render(articles=self._articles, names=names, hues=hues)
-        return page
+        return render_page("results.html", self._labels, articles=self._articles)
 
 
-def mark_actors(paragraph: TaggedParagraph) -> list[dict[str, Any]]:
+def render_page(template: str, labels: LabelSet, **content: Any) -> str:
+    """Fill a template; it also gets the labels' Arabic `names` and a hue for each topic."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("fiqra", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    names = {label.id: label.name.get("ar", label.id) for label in (*labels.topics, *labels.stances)}
+    hues = {topic: round(360 * i / len(labels.topics) + 205) % 360 for i, topic in enumerate(labels.topic_ids)}
+    page: str = environment.get_template(template).render(names=names, hues=hues, **content)
+    return page
+
+
+def mark_actors(paragraph: TaggedParagraph | LabelledParagraph) -> list[dict[str, Any]]:
     """Cut the text into pieces, in order: {"text", "positions"}, with the positions that the piece's actor holds.
 
     Where two actors overlap, the longer is marked, and it carries the other's positions too.
