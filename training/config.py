@@ -19,7 +19,7 @@ class _Section(BaseModel):
 
 
 class AdapterConfig(_Section):
-    """A low-rank adapter on every linear layer of the encoder, in place of full fine-tuning."""
+    """A low-rank adapter on every linear layer that is not frozen, in place of full fine-tuning."""
 
     rank: int = Field(16, ge=1, le=256)
     scale: float = Field(2.0, gt=0, description="multiplies the adapter's product (alpha / rank in LoRA's terms)")
@@ -32,13 +32,15 @@ class EncoderConfig(_Section):
     normalisation: Literal["news", "arabert", "none"] = "news"
     max_length: int = Field(512, ge=16, description="tokens a window")
     adapter: AdapterConfig | None = None
-    frozen_layers: int = Field(0, ge=0, description="lowest layers that stay as they are, in full fine-tuning")
+    frozen_layers: int = Field(0, ge=0, description="lowest layers that stay as they are")
     dropout: float = Field(0.0, ge=0, lt=1, description="inside the encoder")
     trust_remote_code: bool = False
 
 
 class HeadsConfig(_Section):
     width: int = Field(256, ge=8)
+    warmup_epochs: int = Field(5, ge=0, description="that the heads train alone first, on the untouched encoder")
+    warmup_learning_rate: float = Field(1e-3, gt=0)
     dropout: float = Field(0.3, ge=0, lt=1)
 
 
@@ -55,6 +57,9 @@ class DataConfig(_Section):
 class LossConfig(_Section):
     topic: float = Field(1.0, ge=0)
     actor: float = Field(5.0, ge=0, description="nine tokens in ten are in no actor, so its mean is small")
+    actor_off_topic: float = Field(
+        0.2, ge=0, le=1, description="weight of paragraphs without a topic, where nobody is an actor whatever they say"
+    )
     stance: float = Field(1.0, ge=0)
     balance: float = Field(0.3, ge=0, le=1, description="0: rare labels count as they come; 1: as much as common ones")
     no_position: float = Field(0.3, ge=0, description="weight of 'no position' beside a stance")
@@ -63,8 +68,8 @@ class LossConfig(_Section):
 class TrainingConfig(_Section):
     epochs: int = Field(5, ge=1)
     batch_tokens: int = Field(2048, ge=16, description="tokens a batch and process, padding included")
-    encoder_learning_rate: float = Field(5e-4, gt=0)
-    head_learning_rate: float = Field(1e-3, gt=0)
+    encoder_learning_rate: float = Field(4e-4, gt=0)
+    head_learning_rate: float = Field(4e-4, gt=0, description="beside the encoder, after the heads' warm-up")
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of all steps")
     max_grad_norm: float = Field(1.0, gt=0)

@@ -55,7 +55,8 @@ def tagging_loss(logits: Logits, batch: dict[str, Tensor], weights: ClassWeights
     tag = functional.cross_entropy(
         logits.actor.float().flatten(0, 1), tags.flatten(), ignore_index=IGNORED, reduction="none"
     ).view_as(tags)  # (B, L)
-    seen = (tags != IGNORED) * weights.tag.to(device)[tags.clamp(min=0)] * example[:, None]
+    asked = torch.where(batch["topics"].any(-1), 1.0, config.actor_off_topic) * example  # (B,)
+    seen = (tags != IGNORED) * weights.tag.to(device)[tags.clamp(min=0)] * asked[:, None]
     actor_loss = (tag * seen).sum() / seen.sum().clamp(min=1)
 
     return config.topic * topic_loss + config.actor * actor_loss + config.stance * _stance_loss(logits, batch, weights)

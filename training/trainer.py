@@ -21,6 +21,7 @@ from ..model.labels import LabelSet
 from ..model.network import Logits, Standardise, TaggerNetwork
 from ..model.records import LabelledParagraph
 from ..model.tagger import Tagger, TaggerSettings
+from .build import build_network, fit_standardisation, stored_tensors
 from .calibration import fit_decoding
 from .checkpoint import RunStateCallback, last_checkpoint
 from .config import DataFile, RunConfig
@@ -29,6 +30,7 @@ from .evaluate import read_off
 from .loss import ClassWeights, tagging_loss
 from .metrics import evaluate
 from .report import model_card
+from .warmup import warm_up_heads
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +57,8 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     tokenizer, encoder = load_encoder(config.encoder.name, trust_remote_code=config.encoder.trust_remote_code)
     window = window_size(encoder, config.encoder.max_length)
     pad_id = int(encoder.config.pad_token_id or 0)
-    network = _build_network(encoder, config, labels)
-    _fit_standardisation(network, [r.text for r in train_records], tokenizer, config)
+    network = build_network(encoder, config, labels)
+    fit_standardisation(network, [r.text for r in train_records], tokenizer, config)
     dataset, n_long = build_dataset(
         train_records,
         weights,
@@ -75,13 +77,17 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     config.output.mkdir(parents=True, exist_ok=True)
     (config.output / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
     dev_encoded = inference.encode([r.text for r in dev_records], tokenizer, config.encoder.normalisation)
+    loss_weights = ClassWeights.from_records(train_records, labels, config.loss)
+    if config.heads.warmup_epochs and not resume_from:
+        warm_up_heads(network, dataset, config=config, loss_weights=loss_weights, pad_id=pad_id, compute=compute)
+        set_seed(config.training.seed)
     trainer = TaggerTrainer(
         network,
         config,
         compute,
         dataset=dataset,
         pad_id=pad_id,
-        loss_weights=ClassWeights.from_records(train_records, labels, config.loss),
+        loss_weights=loss_weights,
         on_dev=lambda net: _dev_measures(net, dev_records, dev_encoded, labels, window, pad_id, compute),
         callbacks=[
             RunStateCallback(resume_from),
@@ -129,64 +135,10 @@ def _read_files(data_files: Sequence[DataFile], labels: LabelSet) -> tuple[list[
     return records, weights
 
 
-def _build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNetwork:
-    for module in encoder.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = config.encoder.dropout
-    if hasattr(encoder.config, "attention_probs_dropout_prob"):
-        encoder.config.attention_probs_dropout_prob = config.encoder.dropout
-        encoder.config.hidden_dropout_prob = config.encoder.dropout
-    if config.encoder.adapter is not None:
-        from peft import LoraConfig, inject_adapter_in_model  # takes seconds to import
-
-        adapter = config.encoder.adapter
-        linear = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
-        alpha = adapter.scale * adapter.rank
-        lora = LoraConfig(r=adapter.rank, lora_alpha=alpha, lora_dropout=adapter.dropout, target_modules=linear)
-        encoder = inject_adapter_in_model(lora, encoder)
-    elif config.encoder.frozen_layers:
-        encoder.get_input_embeddings().requires_grad_(False)
-        for layer in encoder.encoder.layer[: config.encoder.frozen_layers]:
-            layer.requires_grad_(False)
-    return TaggerNetwork(
-        encoder,
-        n_topics=len(labels.topics),
-        n_stances=len(labels.stances),
-        head_width=config.heads.width,
-        dropout=config.heads.dropout,
-    )
-
-
-def _fit_standardisation(network: TaggerNetwork, texts: list[str], tokenizer: Any, config: RunConfig) -> None:
-    """Fit the heads' standardisation on the first tokens of a few dozen paragraphs, spread over the training set."""
-    sample = inference.encode(texts[:: max(1, len(texts) // 64)], tokenizer, config.encoder.normalisation)
-    network.eval()
-    with torch.inference_mode():
-        states = [network.encoder(torch.tensor([enc.ids[:64]])).last_hidden_state[0] for enc in sample]
-    standardise = network.heads["standardise"]
-    assert isinstance(standardise, Standardise)
-    standardise.fit(torch.cat(states))
-
-
 def _plain_config(encoder: Any) -> dict[str, Any]:
     config: dict[str, Any] = encoder.config.to_diff_dict()
     config.pop("transformers_version", None)
     return {"model_type": encoder.config.model_type, **config}
-
-
-def stored_tensors(network: TaggerNetwork, config: RunConfig) -> dict[str, Tensor]:
-    """Return what a tagger folder keeps: the heads, and the adapter or the whole encoder.
-
-    Adapter and heads are rounded to half precision, which halves the folder; thresholds are fitted after it.
-    """
-    state = {key: tensor.detach().cpu() for key, tensor in network.state_dict().items()}
-    heads = {key: tensor.half().float() for key, tensor in state.items() if key.startswith("heads.")}
-    if config.encoder.adapter is None:
-        return heads | {key: tensor for key, tensor in state.items() if key.startswith("encoder.")}
-    from peft import get_peft_model_state_dict
-
-    adapter = get_peft_model_state_dict(network.encoder)
-    return heads | {f"adapter.{key}": tensor.detach().cpu().half().float() for key, tensor in adapter.items()}
 
 
 def _dev_measures(

@@ -1,0 +1,68 @@
+"""From a config to a network with its adapter, and from a trained network to the tensors that a tagger keeps."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..model import inference
+from ..model.labels import LabelSet
+from ..model.network import Standardise, TaggerNetwork
+from .config import RunConfig
+
+
+def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNetwork:
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = config.encoder.dropout
+    if hasattr(encoder.config, "attention_probs_dropout_prob"):
+        encoder.config.attention_probs_dropout_prob = config.encoder.dropout
+        encoder.config.hidden_dropout_prob = config.encoder.dropout
+    lowest = encoder.encoder.layer[: config.encoder.frozen_layers]
+    if config.encoder.adapter is not None:
+        from peft import LoraConfig, inject_adapter_in_model  # takes seconds to import
+
+        adapter = config.encoder.adapter
+        frozen = {id(module) for layer in lowest for module in layer.modules()}
+        linear = [name for name, m in encoder.named_modules() if isinstance(m, nn.Linear) and id(m) not in frozen]
+        alpha = adapter.scale * adapter.rank
+        lora = LoraConfig(r=adapter.rank, lora_alpha=alpha, lora_dropout=adapter.dropout, target_modules=linear)
+        encoder = inject_adapter_in_model(lora, encoder)
+    elif config.encoder.frozen_layers:
+        encoder.get_input_embeddings().requires_grad_(False)
+        for layer in lowest:
+            layer.requires_grad_(False)
+    return TaggerNetwork(
+        encoder,
+        n_topics=len(labels.topics),
+        n_stances=len(labels.stances),
+        head_width=config.heads.width,
+        dropout=config.heads.dropout,
+    )
+
+
+def fit_standardisation(network: TaggerNetwork, texts: list[str], tokenizer: Any, config: RunConfig) -> None:
+    """Fit the heads' standardisation on the first tokens of a few dozen paragraphs, spread over the training set."""
+    sample = inference.encode(texts[:: max(1, len(texts) // 64)], tokenizer, config.encoder.normalisation)
+    network.eval()
+    with torch.inference_mode():
+        ids = [torch.tensor([enc.ids[:64]]) for enc in sample]
+        states = [network.states(own, torch.ones_like(own))[0] for own in ids]
+    standardise = network.heads["standardise"]
+    assert isinstance(standardise, Standardise)
+    standardise.fit(torch.cat(states))
+
+
+def stored_tensors(network: TaggerNetwork, config: RunConfig) -> dict[str, Tensor]:
+    """Return what a tagger folder keeps: the heads, and the adapter or the whole encoder.
+
+    Adapter and heads are rounded to half precision, which halves the folder; thresholds are fitted after it.
+    """
+    state = {key: tensor.detach().cpu() for key, tensor in network.state_dict().items()}
+    heads = {key: tensor.half().float() for key, tensor in state.items() if key.startswith("heads.")}
+    if config.encoder.adapter is None:
+        return heads | {key: tensor for key, tensor in state.items() if key.startswith("encoder.")}
+    from peft import get_peft_model_state_dict
+
+    adapter = get_peft_model_state_dict(network.encoder)
+    return heads | {f"adapter.{key}": tensor.detach().cpu().half().float() for key, tensor in adapter.items()}
