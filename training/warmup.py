@@ -41,7 +41,10 @@ def warm_up_heads(
     )
     n_steps = len(sampler) * config.heads.warmup_epochs
     optimizer = torch.optim.AdamW(
-        network.heads.parameters(), lr=config.heads.warmup_learning_rate, weight_decay=settings.weight_decay
+        network.heads.parameters(),
+        lr=config.heads.warmup_learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
     schedule = get_scheduler("linear", optimizer, num_warmup_steps=n_steps // 20, num_training_steps=n_steps)
     collate = Collator(pad_id)
@@ -55,7 +58,7 @@ def warm_up_heads(
             logits = network.read(padded.to(compute.device).float(), batch["attention_mask"])
             loss = tagging_loss(logits, batch, loss_weights, config.loss)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.heads.parameters(), settings.max_grad_norm)
             optimizer.step()
             schedule.step()

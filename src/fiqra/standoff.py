@@ -59,17 +59,17 @@ def join(labels_file: Path, text_files: Sequence[Path], labels: LabelSet) -> Joi
         if isinstance(found, DataError):
             mistakes.append(f"{labels_file}:{line}: {found}")
             continue
-        text = texts.get((found["doc"], found["para"]))
-        if text is None:
+        place = (found["doc"], found["para"])
+        if place not in texts:
             missing.append(found["id"])
-        elif _digest(text) != found["sha256"]:
+        elif _digest(texts[place]) != found["sha256"]:
             mistakes.append(
                 f"{labels_file}:{line}: the text found for {found['doc']!r}, paragraph {found['para']}, is not the one "
                 "that was labelled; take the edition of the texts that the labels were made on"
             )
         else:
             try:
-                records.append(_join_one(found, text, labels))
+                records.append(_join_one(found, texts[place], labels))
             except DataError as error:
                 mistakes += [f"{labels_file}:{line}: {message}" for message in str(error).split("\n")]
     if mistakes:
