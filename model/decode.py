@@ -33,16 +33,16 @@ class ParagraphLogits:
 class Decoding:
     """What is fitted on development data: temperatures (> 0) divide logits, thresholds are compared with probabilities.
 
-    `actor_threshold` decides whether a word belongs to an actor; `position_threshold` and `implied_threshold`
-    whether a named actor, or the implied holder, holds any position on a topic that is on.
+    `actor_threshold` decides whether a word belongs to an actor; `position_threshold` and `implied_threshold` how likely
+    a position of a named actor, or of the implied holder, must be to be reported.
     """
 
     topic_temperatures: tuple[float, ...]
     topic_thresholds: tuple[float, ...]
     stance_temperature: float = 1.0
-    actor_threshold: float = 0.5
-    position_threshold: float = 0.5
-    implied_threshold: float = 0.5
+    actor_threshold: float = 0.3
+    position_threshold: float = 0.3
+    implied_threshold: float = 0.4
 
     @classmethod
     def default(cls, n_topics: int) -> "Decoding":
@@ -200,10 +200,10 @@ def _read_off(
     positions = []
     for topic in topics:
         row = stances[labels.topic_index(topic)]
-        if 1 - row[0] < threshold:
-            continue
         best = int(row[1:].argmax())
-        positions.append(Position(actor, topic, labels.stance_ids[best], weights[topic] * float(row[1 + best])))
+        prob = weights[topic] * float(row[1 + best])
+        if prob >= threshold:
+            positions.append(Position(actor, topic, labels.stance_ids[best], prob))
     return positions
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 _ADAPTER, _ENCODER, _HEADS = "adapter.", "encoder.", "heads."
 
 

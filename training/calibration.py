@@ -115,16 +115,17 @@ def _fit_position_thresholds(
     encoded: Sequence[EncodedParagraph],
     labels: LabelSet,
 ) -> Decoding:
-    """Choose the actor, position and implied thresholds of greatest position F1, one after the other."""
+    """Choose the position, actor and implied thresholds of greatest position F1, one after the other."""
     for name, grid in (
+        ("position_threshold", (0.14, 0.18, 0.22, 0.26, 0.3, 0.35, 0.4, 0.5)),
         ("actor_threshold", (0.15, 0.2, 0.3, 0.4, 0.5)),
-        ("position_threshold", (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)),
-        ("implied_threshold", (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)),
+        ("implied_threshold", (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)),
     ):
+        usual = getattr(decoding, name)
         scored = []
         for value in grid:
             trial = _with(decoding, name, value)
-            scored.append((_position_f1(trial, gold, logits, encoded, labels), -abs(value - 0.5), value))
+            scored.append((_position_f1(trial, gold, logits, encoded, labels), -abs(value - usual), value))
         decoding = _with(decoding, name, max(scored)[2])
     return decoding
 
