@@ -33,8 +33,8 @@ class ParagraphLogits:
 class Decoding:
     """What is fitted on development data: temperatures (> 0) divide logits, thresholds are compared with probabilities.
 
-    `actor_threshold` decides whether a word belongs to an actor; `position_threshold` and `implied_threshold` how likely
-    a position of a named actor, or of the implied holder, must be to be reported.
+    `actor_threshold` decides whether a word belongs to an actor; `position_threshold` and `implied_threshold` how
+    likely a position of a named actor, or of the implied holder, must be to be reported.
     """
 
     topic_temperatures: tuple[float, ...]
