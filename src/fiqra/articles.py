@@ -101,7 +101,7 @@ class ArticleReader:
     def _read_file(self, path: Path, article_id: str) -> Iterator[Article | Reject]:
         kind = self.file_format if self.file_format else _ENDINGS.get(path.suffix.lower(), "txt")
         if kind == "parquet":
-            yield from self._read_records(path, _parquet_records(path))
+            yield from self._read_records(path, parquet_records(path))
             return
         content = sys.stdin.buffer.read() if str(path) == _STDIN else path.read_bytes()
         if not content.strip():
@@ -273,7 +273,7 @@ def _csv_records(text: str, delimiter: str | None) -> Iterator[tuple[str, Any]]:
             yield str(reader.line_num), record
 
 
-def _parquet_records(path: Path) -> Iterator[tuple[str, Any]]:
+def parquet_records(path: Path) -> Iterator[tuple[str, Any]]:
     import pyarrow
     import pyarrow.parquet
 
