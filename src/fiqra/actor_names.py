@@ -46,9 +46,7 @@ class Claim:
     strict: bool = False
 
     def holds(self, day: date | None) -> bool:
-        return day is None or (
-            (self.since is None or day >= self.since) and (self.until is None or day < self.until)
-        )
+        return day is None or ((self.since is None or day >= self.since) and (self.until is None or day < self.until))
 
     def allows(self, definite: bool) -> bool:
         """Say whether the name can begin so. A noun with another after it takes no article: no "الحكومة نتنياهو"."""
@@ -84,7 +82,8 @@ class Match:
 def words_of(text: str) -> list[Word]:
     """Return the words of a text, with offsets into it as it came."""
     norm = normalise_news(text)
-    words, at = [], 0
+    words: list[Word] = []
+    at = 0
     for found in _WORD.finditer(norm.text):
         start, end = norm.original_span(*found.span())
         broken = bool(words) and _BREAK.search(norm.text[at : found.start()] + " ") is not None
@@ -121,12 +120,12 @@ def stems(form: str) -> tuple[tuple[str, bool, bool], ...]:
 
 def fold_name(name: str) -> tuple[str, ...]:
     """Return a name's words folded, without articles: two names are the same when these are equal."""
-    return tuple(bare(form) for part in name.split() for form in _forms(part))
+    return tuple(form for part in name.split() for form in _bare_forms(part))
 
 
 @lru_cache(maxsize=1 << 16)
-def _forms(part: str) -> tuple[str, ...]:
-    return tuple(word.form for word in words_of(part))
+def _bare_forms(part: str) -> tuple[str, ...]:
+    return tuple(bare(word.form) for word in words_of(part))
 
 
 @dataclass
@@ -164,6 +163,16 @@ class NameIndex:
                 node, i = node.next.get(bare(words[i].form)), i + 1
         return best
 
+    def begins(self, words: Sequence[Word]) -> bool:
+        """Say whether the words are the beginning of longer names: "الوزارة", "رئيس الوزراء"."""
+        for form, _, _ in stems(words[0].form):
+            node = self._root.next.get(form)
+            for word in words[1:]:
+                node = node.next.get(bare(word.form)) if node else None
+            if node and node.next:
+                return True
+        return False
+
     def find(self, words: Sequence[Word]) -> list[Match]:
         """Return the names in a text from its beginning, the longest at each place, none over another."""
         found, i = [], 0
@@ -182,12 +191,11 @@ class NameIndex:
             nodes += node.next.values()
             for i, second in enumerate(node.claims):
                 yield from (
-                    (first, second)
-                    for first in node.claims[:i]
-                    if first.actor != second.actor and first.meets(second)
+                    (first, second) for first in node.claims[:i] if first.actor != second.actor and first.meets(second)
                 )
 
 
+@lru_cache(maxsize=1 << 16)
 def _is_definite(name: str) -> bool:
-    first = _forms(name.split()[0])[0]
+    first = words_of(name.split()[0])[0].form
     return bare(first) != first

@@ -9,6 +9,7 @@ are those of a speaker, leader or honorific; a phrase of two names joined by "an
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from .actor_names import Match, Word, bare, fold_name, stems, words_of
 from .actors import ActorList
@@ -20,26 +21,32 @@ def _folded(text: str) -> frozenset[str]:
 
 _LINKS = _folded("باسم في من عن لدى لـ بـ ب ل إلى التابع التابعة")
 SPEAKERS = _LINKS | _folded(
-    "المتحدث المتحدثة الناطق الناطقة بلسان الرسمي الرسمية الإعلامي العسكري السياسي وفد وفدا وفود وفودا ممثل ممثلة ممثلو ممثلي ممثلون "
-    "ممثلين مسؤول مسؤولة مسؤولو مسؤولي مسؤولون مسؤولين مصدر مصادر مكتب قيادة قيادات ضابط ضباط كبار مفاوضو مفاوضي"
+    "المتحدث المتحدثة الناطق الناطقة بلسان الرسمي الرسمية الإعلامي العسكري السياسي وفد وفدا وفود وفودا ممثل "
+    "ممثلة ممثلو ممثلي ممثلون ممثلين مسؤول مسؤولة مسؤولو مسؤولي مسؤولون مسؤولين مصدر مصادر مكتب قيادة قيادات "
+    "ضابط ضباط كبار مفاوضو مفاوضي"
 )
 LEADERS = SPEAKERS | _folded(
-    "القيادي القيادية قيادي قياديون زعيم زعماء زعامة رئيس رئيسة قائد قادة أمين الأمين عام العام مدير المدير التنفيذي "
-    "عضو أعضاء وزراء خارجية رؤساء نائب نائبة حركة تنظيم جماعة حزب ميليشيا ميليشيات مليشيا مقاتلو مقاتلي مسلحو مسلحي عناصر قوات مجلس المكتب"
+    "القيادي القيادية قيادي قياديون زعيم زعماء زعامة رئيس رئيسة قائد قادة أمين الأمين عام العام مدير المدير "
+    "التنفيذي عضو أعضاء وزراء خارجية رؤساء نائب نائبة حركة تنظيم جماعة حزب ميليشيا ميليشيات مليشيا مقاتلو "
+    "مقاتلي مسلحو مسلحي عناصر قوات مجلس المكتب"
 )
 HONORIFICS = _folded(
-    "السيد السيدة الدكتور الدكتورة د الشيخ الشيخة اللواء الفريق العميد العقيد المقدم الرائد المشير الجنرال الأمير الأميرة "
-    "الأستاذ معالي سمو جلالة فخامة سماحة دولة سعادة صاحب السمو الملكي الملك المهندس القاضي البابا أول الركن آية الله"
+    "السيد السيدة الدكتور الدكتورة د الشيخ الشيخة اللواء الفريق العميد العقيد المقدم الرائد المشير الجنرال "
+    "الأمير الأميرة الأستاذ معالي سمو جلالة فخامة سماحة دولة سعادة صاحب السمو الملكي الملك المهندس القاضي "
+    "البابا أول الركن آية الله"
 )
-TITLES = HONORIFICS | LEADERS | _folded(
+_OFFICES = _folded(
     "وزير وزيرة الوزير الوزيرة الخارجية الدفاع الداخلية الشؤون والتعاون الوزراء الحكومة الجمهورية الدولة البرلمان "
-    "المبعوث المبعوثة الموفد السفير السفيرة ولي العهد الأممي الدولي الخاص أمير ملك سلطان المرشد الأعلى نائب نائبة مساعد وكيل المندوب"
+    "المبعوث المبعوثة الموفد السفير السفيرة ولي العهد الأممي الدولي الخاص أمير ملك سلطان المرشد الأعلى نائب نائبة "
+    "مساعد وكيل المندوب"
 )
+TITLES = HONORIFICS | LEADERS | _OFFICES
 FORMER = _folded("السابق السابقة الأسبق الأسبقة سابقا المخلوع المعزول الراحل الراحلة المنتخب المستقيل")
 PREPOSITIONS = _folded("في لدى إلى من عن على بعد أمام للشؤون لشؤون حول بشأن أن إن قد بين مع")
 RELATIONS = _folded(
-    "أنصار عائلات عائلة أهالي أهل ذوي ذوو حلفاء ضحايا أسرى محامي والد والدة زوجة زوج شقيق شقيقة مستشار مساعد مساعدو فريق "
-    "نظام معارضي معارضو مؤيدو مؤيدي موالون موالين خصوم أعداء مواطن مواطنون مبعوث شاب شابة بعض عدد عشرات مئات آلاف نحو"
+    "أنصار عائلات عائلة أهالي أهل ذوي ذوو حلفاء ضحايا أسرى محامي والد والدة زوجة زوج شقيق شقيقة مستشار مساعد "
+    "مساعدو فريق نظام معارضي معارضو مؤيدو مؤيدي موالون موالين خصوم أعداء مواطن مواطنون مبعوث شاب شابة بعض عدد "
+    "عشرات مئات آلاف نحو"
 )
 _PERSONAL = ("head-of-state", "head-of-government", "envoy", "embassy", "security-adviser")
 
@@ -79,8 +86,8 @@ def read_phrase(text: str, actors: ActorList, day: date | None) -> list[Part]:
         return [Part(0, len(words), _by_surname(words, actors, day))]
     starts = [match.first for match in matches[1:] if match.conjoined and match.first > matches[0].last - 1]
     bounds = [0, *starts, len(words)]
-    parts = []
-    for first, last in zip(bounds, bounds[1:], strict=False):
+    parts: list[Part] = []
+    for first, last in pairwise(bounds):
         inside = [match for match in matches if first <= match.first < last]
         actor = _head(words, first, last, inside, actors, day)
         if actor is None and not parts:
@@ -125,18 +132,18 @@ def _may_precede(before: Sequence[Word], match: Match, actor: str, actors: Actor
         bare(word.form) in allowed for word in before[1:]
     ):
         return True
-    role = fold_name(match.claims[0].name)[0] if before[-1].form not in allowed else bare(before[-1].form)
-    return role in TITLES and _is_apposition(before, match, allowed)
+    return _is_apposition(before, match, allowed)
 
 
 def _is_apposition(before: Sequence[Word], match: Match, allowed: frozenset[str]) -> bool:
     """Say whether the words are a person's name (two to four words) with a role after it: "أسامة حمدان القيادي في"."""
-    names = list(before)
+    names, role = list(before), {fold_name(match.claims[0].name)[0]}
     while names and bare(names[-1].form) in allowed:
-        names.pop()
+        role.add(bare(names.pop().form))
     honoured = [word for word in names if bare(word.form) not in HONORIFICS]
     return (
         not match.person
+        and not role.isdisjoint(TITLES - _LINKS)
         and 2 <= len(honoured) <= 5
         and not any(bare(word.form) in RELATIONS | PREPOSITIONS | LEADERS for word in honoured)
         and not any(char.isdigit() for word in honoured for char in word.form)

@@ -2,7 +2,8 @@
 
 A full mention is carried to later short ones: a title ("الوزير", "الوزارة", "الحركة"), a part of a person's name
 ("حسين" after "وزير الخارجية فؤاد حسين"), "the two sides" after two parties, "his Turkish counterpart" after a minister.
-Where an earlier text leaves several candidates, nobody is chosen.
+Where the text leaves several candidates, nobody is chosen: "الوزارة" of an article that names no ministry, or two, is
+"ambiguous", for it isn't the same actor from one article to the next, as an unknown name is.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,18 @@ from datetime import date
 from typing import Literal
 
 from .actor_names import Match, Word, bare, fold_name, stems, words_of
-from .actor_phrases import FORMER, HONORIFICS, PREPOSITIONS, RELATIONS, SPEAKERS, TITLES, Part, nisba_at, personal, read_phrase
+from .actor_phrases import (
+    FORMER,
+    HONORIFICS,
+    PREPOSITIONS,
+    RELATIONS,
+    SPEAKERS,
+    TITLES,
+    Part,
+    nisba_at,
+    personal,
+    read_phrase,
+)
 from .actors import ActorList
 from .model.records import Actor
 
@@ -104,16 +116,21 @@ class ArticleResolver:
 
     def _mentions(self, span: Actor, text: str) -> list[Mention]:
         words = words_of(span.text)
+        before = [e for e in self._earlier if (e.para, e.at) < (self._para, span.start)]
+        if words and (counterpart := self._counterpart(words, before)):
+            return [Mention(span.start, span.end, counterpart, "counterpart")]
         parts = read_phrase(span.text, self._actors, self._day)
         if any(part.actor for part in parts):
             return [self._mention(span, words, part) for part in parts]
-        before = [e for e in self._earlier if (e.para, e.at) < (self._para, span.start)]
         actors, rule = self._from_before(words, before) if words else ((), "unknown")
         if not actors and (role := self._role_after(span, words, text)):
             actors, rule = [role], "name"
         if actors:
             return [Mention(span.start, span.end, actor, rule) for actor in actors]
-        return [Mention(span.start, span.end, None, rule, self._fuller(words, before))]
+        fuller = self._fuller(words, before)
+        if rule == "unknown" and fuller is None and words and self._is_common(words):
+            rule = "ambiguous"
+        return [Mention(span.start, span.end, None, rule, fuller)]
 
     def _role_after(self, span: Actor, words: Sequence[Word], text: str) -> str | None:
         """Return the actor of the role after a person's name: "رامي الدالاتي، القيادي في الجيش السوري الحر"."""
@@ -128,16 +145,11 @@ class ArticleResolver:
         return parts[0].actor if len(parts) == 1 else None
 
     def _mention(self, span: Actor, words: Sequence[Word], part: Part) -> Mention:
-        if part.first == 0 and part.last == len(words):
-            start, end = span.start, span.end
-        else:
-            start, end = span.start + words[part.first].start, span.start + words[part.last - 1].end
+        start = span.start + words[part.first].start if part.first else span.start
+        end = span.end if part.last == len(words) else span.start + words[part.last - 1].end
         return Mention(start, end, part.actor, "name" if part.actor else "unknown")
 
     def _from_before(self, words: Sequence[Word], before: Sequence[_Earlier]) -> tuple[Sequence[str], Rule]:
-        counterpart = self._counterpart(words, before)
-        if counterpart:
-            return [counterpart], "counterpart"
         pair = self._pair(words, before)
         if pair:
             return pair, "pair"
@@ -145,7 +157,7 @@ class ArticleResolver:
         return ([found[0]], "carried") if len(found) == 1 else ([], "ambiguous" if found else "unknown")
 
     def _counterpart(self, words: Sequence[Word], before: Sequence[_Earlier]) -> str | None:
-        """ "نظيره التركي" holds, in Turkey, the office that was named last."""
+        """Return who holds, in Turkey, the office that was named last: "نظيره التركي"."""
         if not _COUNTERPARTS & {form for form, _, _ in stems(words[0].form)}:
             return None
         nisba = nisba_at(words, 1, self._actors)
@@ -156,8 +168,8 @@ class ArticleResolver:
 
     def _pair(self, words: Sequence[Word], before: Sequence[_Earlier]) -> list[str]:
         """Return the two actors of a dual: by their adjectives, or else the only two that were named before."""
-        if bare(words[0].form) in _BOTH and len(words) > 1:
-            words = words[1:]
+        while len(words) > 1 and (_BOTH | SPEAKERS) & {form for form, _, _ in stems(words[0].form)}:
+            words = words[1:]  # "ضباط من الجانبين" speak for both
         kind = next((_PAIR_WORDS[form] for form, _, _ in stems(words[0].form) if form in _PAIR_WORDS), None)
         if kind is None and len(words) > 1 and bare(words[0].form) in _TWO_MINISTERS:
             office = _MINISTERS.get(bare(words[1].form))
@@ -220,11 +232,19 @@ class ArticleResolver:
         """Say whether the words begin a longer name of the actor, a part of the person's name perhaps following."""
         for name in self._actors.actors[earlier.actor or ""].names:
             whole = fold_name(name)
-            n = next((i for i, (a, b) in enumerate(zip(forms, whole, strict=False)) if a != b), min(len(forms), len(whole)))
+            n = next(
+                (i for i, (a, b) in enumerate(zip(forms, whole, strict=False)) if a != b), min(len(forms), len(whole))
+            )
             rest = tuple(form for form in forms[n:] if form not in HONORIFICS)
             if 0 < n < len(whole) and (not rest or _is_name(rest, earlier.names)):
                 return True
         return False
+
+    def _is_common(self, words: Sequence[Word]) -> bool:
+        """Say whether the words name nobody without their article: "الوزارة", "رئيس الوزراء", "الطرفان"."""
+        definite = any(word.definite for word in words[:2])
+        pair = any(form in _PAIR_WORDS for form, _, _ in stems(words[-1].form))
+        return pair or (definite and self._actors.index.begins(words))
 
     def _fuller(self, words: Sequence[Word], before: Sequence[_Earlier]) -> str | None:
         """Return the first longer mention of which the words are the end: "الخفاف" after "العميد عبد الستار الخفاف"."""
@@ -258,6 +278,9 @@ def _name_after(words: Sequence[Word], match: Match) -> tuple[str, ...]:
 def _is_name(forms: tuple[str, ...], names: tuple[str, ...]) -> bool:
     """Say whether the words stand in a row among those of a name."""
     n = len(forms)
-    return 0 < n <= 3 and len(names) > n and all(len(form) > 2 for form in forms) and any(
-        names[i : i + n] == forms for i in range(len(names) - n + 1)
+    return (
+        0 < n <= 3
+        and len(names) > n
+        and all(len(form) > 2 for form in forms)
+        and any(names[i : i + n] == forms for i in range(len(names) - n + 1))
     )

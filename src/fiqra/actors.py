@@ -8,8 +8,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -57,6 +58,9 @@ class ActorEntry(_Entry):
     offices: dict[str, OwnOffice] = {}
 
 
+Entry = TypeVar("Entry", OfficePattern, ActorEntry)
+
+
 class _File(_Entry):
     version: str = "1"
     offices: list[OfficePattern] = []
@@ -96,21 +100,40 @@ class ActorList:
         Raises:
             DataError: every mistake: file, key, what was found, and what to do.
         """
-        patterns: dict[str, tuple[OfficePattern, str]] = {}
-        entries: dict[str, tuple[ActorEntry, str]] = {}
-        for path in (SHIPPED, *paths):
-            content, errors = _read(path), []
-            for key, found, kept in (("offices", content.offices, patterns), ("actors", content.actors, entries)):
-                ids = [entry.id for entry in found]
-                errors += [
-                    f"{path}: {key}[{i}].id: {id_!r} stands in {key}[{ids.index(id_)}] already; give it another id"
-                    for i, id_ in enumerate(ids)
-                    if id_ in ids[:i]
-                ]
-                kept.update({entry.id: (entry, f"{path}: {key}[{i}]") for i, entry in enumerate(found)})  # type: ignore[attr-defined]
-            if errors:
-                raise DataError("\n".join(errors))
-        return _build(patterns, entries)
+        return _read_all(paths) if paths else _shipped_list()
+
+
+def _by_id(entries: Sequence[Entry], where: str) -> dict[str, tuple[Entry, str]]:
+    """Return each entry of a file's list by its id, with the place where it stands."""
+    ids = [entry.id for entry in entries]
+    repeated = [
+        f"{where}[{i}].id: {id_!r} stands in [{ids.index(id_)}] already; give it another id"
+        for i, id_ in enumerate(ids)
+        if id_ in ids[:i]
+    ]
+    if repeated:
+        raise DataError("\n".join(repeated))
+    return {entry.id: (entry, f"{where}[{i}]") for i, entry in enumerate(entries)}
+
+
+@cache
+def _shipped_list() -> ActorList:
+    return _read_all(())
+
+
+@cache
+def _shipped_file() -> _File:
+    return _read(SHIPPED)
+
+
+def _read_all(paths: Sequence[Path]) -> ActorList:
+    patterns: dict[str, tuple[OfficePattern, str]] = {}
+    entries: dict[str, tuple[ActorEntry, str]] = {}
+    for path in (SHIPPED, *paths):
+        content = _shipped_file() if path is SHIPPED else _read(path)
+        patterns |= _by_id(content.offices, f"{path}: offices")
+        entries |= _by_id(content.actors, f"{path}: actors")
+    return _build(patterns, entries)
 
 
 def _read(path: Path) -> _File:
@@ -128,7 +151,7 @@ def _read(path: Path) -> _File:
         raise DataError("\n".join(f"{path}: {_say(detail)}" for detail in error.errors(include_url=False))) from None
 
 
-_KEYS = {"offices": OfficePattern, "actors": ActorEntry}
+_KEYS: dict[str, type[BaseModel]] = {"offices": OfficePattern, "actors": ActorEntry}
 
 
 def _say(detail: Any) -> str:
@@ -150,13 +173,17 @@ def _say(detail: Any) -> str:
     return f"{key}: expected {message}, found {detail['input']!r}"
 
 
-def _build(patterns: Mapping[str, tuple[OfficePattern, str]], entries: Mapping[str, tuple[ActorEntry, str]]) -> ActorList:
+def _build(
+    patterns: Mapping[str, tuple[OfficePattern, str]], entries: Mapping[str, tuple[ActorEntry, str]]
+) -> ActorList:
     actors: dict[str, KnownActor] = {}
     places: dict[str, str] = {}
     nisbas: dict[tuple[str, ...], str] = {}
     errors: list[str] = []
     for entry, place in entries.values():
-        made = [KnownActor(entry.id, entry.names[0], entry.kind, entry.belongs_to, tuple(entry.names), tuple(entry.people))]
+        made = [
+            KnownActor(entry.id, entry.names[0], entry.kind, entry.belongs_to, tuple(entry.names), tuple(entry.people))
+        ]
         adjectives = [entry.nisba] if isinstance(entry.nisba, str) else entry.nisba or []
         errors += [
             f"{place}.offices.{office}: no such office{did_you_mean(office, patterns)}; add it under 'offices'"
@@ -174,11 +201,27 @@ def _build(patterns: Mapping[str, tuple[OfficePattern, str]], entries: Mapping[s
                 errors.append(f"{place}.id: {actor.id!r} is taken by {places[actor.id]}; give it another id")
             actors[actor.id], places[actor.id] = actor, place
     errors += _belonging_errors(actors, places)
-    index = NameIndex(claim for actor in actors.values() for claim in _claims(actor))
-    errors += _name_errors(index, places)
+    errors += [
+        f"{place}: the name {name!r} holds no letter; correct it or take it out"
+        for entry, place in entries.values()
+        for name in _own_names(entry)
+        if not fold_name(name)
+    ]
     if errors:
         raise DataError("\n".join(errors))
+    index = NameIndex(claim for actor in actors.values() for claim in _claims(actor))
+    if rivals := list(_name_errors(index, places)):
+        raise DataError("\n".join(rivals))
     return ActorList(actors, index, nisbas)
+
+
+def _own_names(entry: ActorEntry) -> Iterator[str]:
+    """Yield the names that an entry spells out, those of its offices among them."""
+    yield from entry.names
+    for people in (*entry.people, *(people for office in entry.offices.values() for people in office.people)):
+        yield from people.names
+    for office in entry.offices.values():
+        yield from office.names
 
 
 def _forms(nisba: str) -> tuple[str, str]:
@@ -212,11 +255,11 @@ def _claims(actor: KnownActor) -> Iterator[Claim]:
 def _belonging_errors(actors: Mapping[str, KnownActor], places: Mapping[str, str]) -> Iterator[str]:
     for actor in actors.values():
         above, seen = actor.belongs_to, [actor.id]
-        while above in actors and above not in seen:
+        while above is not None and above in actors and above not in seen:
             seen.append(above)
             above = actors[above].belongs_to
         if above in seen:
-            yield f"{places[actor.id]}.belongs_to: {' -> '.join([*seen, str(above)])} is a circle; take one link out"
+            yield f"{places[actor.id]}.belongs_to: {' -> '.join([*seen, above])} is a circle; take one link out"
         elif above is not None and len(seen) == 1:
             near = did_you_mean(above, actors)
             yield f"{places[actor.id]}.belongs_to: no actor {above!r}{near}; add it, or correct the id"
@@ -233,5 +276,3 @@ def _name_errors(index: NameIndex, places: Mapping[str, str]) -> Iterator[str]:
                 f"({places[first.actor]}) too; take it from one of them"
                 + (", or bound the times with 'from' and 'to'" if second.person and first.person else "")
             )
-
-

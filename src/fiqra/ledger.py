@@ -43,6 +43,7 @@ class LedgerRow:
     actor_name: str | None
     actor_kind: str | None
     actor_root: str | None  # the id of the highest actor that it belongs to: of an office of a state, the state
+    actor_root_name: str | None
     actor_rule: str  # how it was resolved: name, carried, pair, counterpart; or ambiguous, unknown, implied
     topic: str
     stance: str
@@ -74,9 +75,7 @@ def day_of(value: object) -> date | None:
         return None
 
 
-def build_ledger(
-    paths: Sequence[Path], labels: LabelSet, actors: ActorList, counts: LedgerCounts
-) -> list[LedgerRow]:
+def build_ledger(paths: Sequence[Path], labels: LabelSet, actors: ActorList, counts: LedgerCounts) -> list[LedgerRow]:
     """Read predictions and return their rows, in order of file, article and paragraph; count everything in `counts`.
 
     Raises:
@@ -152,6 +151,7 @@ def _article_rows(paragraphs: Sequence[TaggedParagraph], actors: ActorList, coun
 def _row(paragraph: TaggedParagraph, position: Position, mention: Mention | None, actors: ActorList) -> LedgerRow:
     start, end = quote_span(paragraph.text, position.actor)
     known = actors.actors[mention.actor] if mention and mention.actor else None
+    root = actors.actors[actors.root(known.id)] if known else None
     written = paragraph.text[mention.start : mention.end] if mention else None
     return LedgerRow(
         date=paragraph.date,
@@ -167,7 +167,8 @@ def _row(paragraph: TaggedParagraph, position: Position, mention: Mention | None
         actor_id=known.id if known else None,
         actor_name=known.name if known else (mention.fuller or written) if mention else None,
         actor_kind=known.kind if known else None,
-        actor_root=actors.root(known.id) if known else None,
+        actor_root=root.id if root else None,
+        actor_root_name=root.name if root else None,
         actor_rule=mention.rule if mention else "implied",
         topic=position.topic,
         stance=position.stance,

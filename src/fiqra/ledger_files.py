@@ -17,7 +17,12 @@ ENDINGS = (".parquet", ".csv", ".sqlite")
 COLUMNS = tuple(column.name for column in fields(LedgerRow))
 _INTS = ("para", "quote_start", "quote_end", "actor_start", "actor_end")
 _FLOATS = ("prob",)
-_MAY_BE_NULL = ("date", "outlet", "prob", *(name for name in COLUMNS if name.startswith("actor") and name != "actor_rule"))
+_MAY_BE_NULL = (
+    "date",
+    "outlet",
+    "prob",
+    *(name for name in COLUMNS if name.startswith("actor") and name != "actor_rule"),
+)
 _TABLE = "positions"
 Record = dict[str, Any]
 
@@ -74,7 +79,9 @@ def _write_parquet(path: Path, records: Sequence[Record]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {name: pa.int32() if name in _INTS else pa.float64() if name in _FLOATS else pa.string() for name in COLUMNS}
+    kinds = {
+        name: pa.int32() if name in _INTS else pa.float64() if name in _FLOATS else pa.string() for name in COLUMNS
+    }
     pq.write_table(pa.Table.from_pylist(list(records), schema=pa.schema(list(kinds.items()))), path, compression="zstd")
 
 
