@@ -223,7 +223,10 @@ def test_runs_that_can_not_be_compared_are_refused(saved, folder, root, tmp_path
     (saved / "metrics.json").unlink()
     assert "no metrics.json beside it" in fiqra("compare", saved, folder, "--data", data, code=2).stderr
     assert "no tagger" in fiqra("compare", tmp_path / "none", folder, "--data", data, code=2).stderr
-    assert "stand in another file already" in fiqra("compare", folder, folder, "--data", data, "--data", data, code=2).stderr
+    assert (
+        "stand in another file already"
+        in fiqra("compare", folder, folder, "--data", data, "--data", data, code=2).stderr
+    )
 
 
 def test_stances_are_left_out_where_one_side_has_none(saved, folder, root):

@@ -121,7 +121,7 @@ def test_what_is_left_out_is_counted_and_named(predictions, labels, actors):
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "sqlite"])
 def test_every_format_reads_back_as_it_was_written(rows, tmp_path, ending):
-    nasty = ['=1+1 "x";\n', "'=1", "@a\r\nb", "'", "-", "a,b\tc"]
+    nasty = ['=1+1 "x";\n', "'=1", "@a\r\nb", "'", "-", "a,b\tc", "هدنة " * 40_000]
     rows = rows + [replace(rows[0], quote=text, text=text, quote_start=0, quote_end=len(text)) for text in nasty]
     write_ledger(tmp_path / f"l.{ending}", rows)
     assert read_ledger(tmp_path / f"l.{ending}") == rows

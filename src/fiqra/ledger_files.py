@@ -2,6 +2,7 @@
 
 import csv
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
@@ -104,11 +105,14 @@ def _write_csv(path: Path, records: Sequence[Record]) -> None:
 
 
 def _read_csv(path: Path) -> list[Record]:
+    limit = csv.field_size_limit(sys.maxsize)  # a ledger's paragraphs are as long as they are
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [{name: _parse(name, value) for name, value in row.items()} for row in csv.DictReader(file)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: can't read it as CSV in UTF-8: {error}") from error
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _parse(name: str | None, value: Any) -> Any:
