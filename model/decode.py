@@ -75,8 +75,9 @@ def actor_spans(actor_logits: Array, words: Sequence[Span], threshold: float) ->
     """Return actors as (first token, last token + 1, mean probability of being in an actor), in whole words.
 
     A word is in an actor where the mean of "begin" and "inside" together over its tokens reaches the threshold. A new
-    actor starts after a word outside, or at a word whose first token is far likelier "begin" than "inside": the two
-    are often near each other within one long title, which is not to fall into pieces.
+    actor starts after a word outside, or at a word with a token far likelier "begin" than "inside": the two are often
+    near each other within one long title, which is not to fall into pieces. It starts at that token where those before
+    it are outside: a conjunction is written together with the name that follows it.
 
     Args:
         actor_logits: (N, 3).
@@ -88,10 +89,11 @@ def actor_spans(actor_logits: Array, words: Sequence[Span], threshold: float) ->
     open_ = False
     for first, last in words:
         inside = within[first:last].mean() >= threshold
-        if inside and open_ and probs[first, 1] < _NEW_ACTOR * probs[first, 2]:
+        begin = first + int(probs[first:last, 1].argmax())
+        if inside and open_ and probs[begin, 1] < _NEW_ACTOR * probs[begin, 2]:
             actors[-1] = (actors[-1][0], last)
         elif inside:
-            actors.append((first, last))
+            actors.append((begin if within[first:begin].max(initial=0) < 0.5 else first, last))
         open_ = bool(inside)
     return [(first, last, float(within[first:last].mean())) for first, last in actors]
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 ARABIC_LETTER = re.compile(r"[\u0620-\u064a\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f\ufb50-\ufdfb\ufe70-\ufefc]")
 
 _BREAK = re.compile(r"(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])+")
-_SENTENCE_END = re.compile(r"(?<=[.!?؟…۔])[\"'»”)\]]*\s+(?=[^\s\d])")
+SENTENCE_END = re.compile(r"(?<=[.!?؟…۔])[\"'»”)\]]*\s+(?=[^\s\d])")
 _UNBROKEN_LIMIT = 600  # characters; a body with no breaks that is longer than this is cut at sentence ends
 
 # Marks that carry no letter: harakat and Quranic signs, tatweel, bidi and zero-width controls.
@@ -58,7 +58,7 @@ def split_paragraphs(body: str) -> list[str]:
     """Cut a body at line breaks; a long one without any, at sentence ends. Blank ones are left out."""
     paragraphs = [part.strip() for part in _BREAK.split(body) if part.strip()]
     if len(paragraphs) == 1 and len(paragraphs[0]) > _UNBROKEN_LIMIT:
-        return _join_short(_SENTENCE_END.split(paragraphs[0]))
+        return _join_short(SENTENCE_END.split(paragraphs[0]))
     return paragraphs
 
 

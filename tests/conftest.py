@@ -82,7 +82,7 @@ def tiny_tagger(tiny_encoder: Path, labels: LabelSet) -> Tagger:
         version="0",
         encoder=str(tiny_encoder),
         labels=labels,
-        decoding=Decoding((1.0,) * 4, (0.4,) * 4, actor_threshold=0.6, position_threshold=0.2, implied_threshold=0.2),
+        decoding=Decoding((1.0,) * 4, (0.4,) * 4, actor_threshold=0.6, position_threshold=0.02, implied_threshold=0.02),
         max_length=64,
         head_width=16,
         encoder_config={"model_type": "bert", **encoder.config.to_diff_dict()},

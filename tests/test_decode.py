@@ -87,3 +87,12 @@ def test_a_quote_is_never_empty_and_never_outside_the_text(text, data):
 
 def test_softmax_stays_finite():
     assert softmax(np.array([[1e4, -1e4]])).tolist() == [[1.0, 0.0]]
+
+
+def test_a_name_joined_to_a_conjunction_starts_an_actor_of_its_own():
+    text = "بحث العراق وتركيا الأمر"
+    spans = [(0, 3), (4, 10), (11, 12), (12, 17), (18, 23)]  # the conjunction is a token of its own
+    tags = [0, 1, 0, 1, 0]
+    logits = np.array([[6.0 if tag == k else 0.0 for k in range(3)] for tag in tags])
+    found = actor_spans(logits, token_words(spans, text), 0.3)
+    assert [quote_span(spans[first:last], text) for first, last, _ in found] == [(4, 10), (12, 17)]

@@ -76,6 +76,7 @@ def test_the_wheel_claims_only_fiqra_and_carries_the_released_tagger(root, tmp_p
         "fiqra/model/tagger.py",
         "fiqra/training/trainer.py",
         "fiqra/templates/results.html",
+        "fiqra/actors.yaml",
         "fiqra/py.typed",
         "fiqra/model/released/fiqra-mini/model.safetensors",
     ):

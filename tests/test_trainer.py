@@ -36,14 +36,14 @@ def test_it_overfits_saves_loads_and_says_the_same(write_config, tmp_path, label
         write_config(
             data={"train": str(few), "dev": str(few)},
             training={
-                "epochs": 150,
-                "patience": 150,
+                "epochs": 50,
+                "patience": 50,
                 "encoder_learning_rate": 2e-3,
                 "head_learning_rate": 5e-3,
                 "warmup": 0,
             },
             encoder={"max_length": 256},
-            heads={"dropout": 0.0},
+            heads={"dropout": 0.0, "warmup_epochs": 30, "warmup_learning_rate": 5e-3},
         )
     )
     tagger, metrics = train(config)

@@ -101,7 +101,7 @@ class ArticleReader:
     def _read_file(self, path: Path, article_id: str) -> Iterator[Article | Reject]:
         kind = self.file_format if self.file_format else _ENDINGS.get(path.suffix.lower(), "txt")
         if kind == "parquet":
-            yield from self._read_records(path, _parquet_records(path))
+            yield from self._read_records(path, parquet_records(path))
             return
         content = sys.stdin.buffer.read() if str(path) == _STDIN else path.read_bytes()
         if not content.strip():
@@ -260,20 +260,23 @@ def _parse_json(text: str) -> Any:
 
 
 def _csv_records(text: str, delimiter: str | None) -> Iterator[tuple[str, Any]]:
-    csv.field_size_limit(sys.maxsize)
     if delimiter is None:
         head = text.split("\n", 1)[0]
         delimiter = max(",;\t", key=head.count)  # Excel writes ";" where the comma is the decimal sign
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    width = len(reader.fieldnames or [])
-    for record in reader:
-        if None in record:
-            yield str(reader.line_num), DataError(f"more than the {width} fields that the heading names")
-        else:
-            yield str(reader.line_num), record
+    usual = csv.field_size_limit(sys.maxsize)  # of the whole process: put back below
+    try:
+        width = len(reader.fieldnames or [])
+        for record in reader:
+            if None in record:
+                yield str(reader.line_num), DataError(f"more than the {width} fields that the heading names")
+            else:
+                yield str(reader.line_num), record
+    finally:
+        csv.field_size_limit(usual)
 
 
-def _parquet_records(path: Path) -> Iterator[tuple[str, Any]]:
+def parquet_records(path: Path) -> Iterator[tuple[str, Any]]:
     import pyarrow
     import pyarrow.parquet
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .agreement_command import agreement
+from .analysis_commands import add_analysis_commands
 from .audit_commands import audit
 from .compare_command import compare
 from .console import DeviceOption, PrecisionOption, QuietOption, exit_codes, print_table, progress, say, start_log
@@ -30,6 +31,7 @@ app.add_typer(data)
 app.add_typer(audit)
 app.command()(compare)
 app.command()(agreement)
+add_analysis_commands(app)
 
 Format = Literal["txt", "html", "json", "jsonl", "csv", "tsv", "parquet"]
 

@@ -113,8 +113,13 @@ class CsvResults:
 
 
 def no_formula(value: Any) -> Any:
-    """Return a cell's value, with an apostrophe before a text that a spreadsheet would take for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else value
+    """Put an apostrophe before a text that a spreadsheet would run, or that has one already (see `as_written`)."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip("'").startswith(_FORMULA_SIGNS) else value
+
+
+def as_written(value: str) -> str:
+    """Return the text from which `no_formula` made this one."""
+    return value[1:] if value.startswith("'") and value.lstrip("'").startswith(_FORMULA_SIGNS) else value
 
 
 class ParquetResults:

@@ -50,8 +50,8 @@ def join(labels_file: Path, text_files: Sequence[Path], labels: LabelSet) -> Joi
     """
     texts: dict[tuple[str, int], str] = {}
     for path in text_files:
-        for _, (doc, para, text) in read_all(path, _text_of):
-            texts[doc, para] = text
+        for _, (doc, para, own) in read_all(path, _text_of):
+            texts[doc, para] = own
     records: list[LabelledParagraph] = []
     missing: list[str] = []
     mistakes: list[str] = []
