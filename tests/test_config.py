@@ -5,7 +5,9 @@ from fiqra.training.config import ConfigError, load_config
 
 
 def test_every_shipped_config_is_whole_and_its_keys_are_read(root):
-    paths = sorted(path for path in (root / "configs").glob("*.yaml") if path.name != "labels.yaml")
+    paths = sorted(
+        path for path in (root / "configs").glob("*.yaml") if path.name not in ("labels.yaml", "actors.yaml")
+    )
     assert [path.name for path in paths] == ["arabert.yaml", "mini.yaml", "smoke.yaml"]
     for path in paths:
         config = load_config(path)
