@@ -137,8 +137,7 @@ class TopicHead(nn.Module):
         scores = self.key(states) @ self.queries.T  # (B, L, K)
         scores = scores.masked_fill(mask[..., None] == 0, torch.finfo(scores.dtype).min)
         picked = scores.softmax(dim=1).transpose(1, 2) @ states  # (B, K, H)
-        mean = (states * mask[..., None]).sum(1, keepdim=True) / mask.sum(1)[:, None, None]  # (B, 1, H)
-        vectors = self.dropout(nn.functional.gelu(self.value(picked + mean)))  # (B, K, D)
+        vectors = self.dropout(nn.functional.gelu(self.value(picked + _mean(states, mask))))  # (B, K, D)
         return (vectors * self.weight).sum(-1) + self.bias, vectors
 
 
@@ -156,8 +155,13 @@ class Context(nn.Module):
         token = nn.functional.gelu(self.down(self.dropout(states)))
         real = mask[..., None].to(token.dtype)  # (B, L, 1)
         near = _near(token * real) / _near(real).clamp(min=1e-6)
-        whole = (token * real).sum(1, keepdim=True) / real.sum(1, keepdim=True)
-        return nn.functional.gelu(self.join(torch.cat([token, near, whole.expand_as(token)], dim=-1)))
+        whole = _mean(token, mask).expand_as(token)
+        return nn.functional.gelu(self.join(torch.cat([token, near, whole], dim=-1)))
+
+
+def _mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean (B, 1, H) over a paragraph's tokens, padding left out."""
+    return (states * mask[..., None]).sum(1, keepdim=True) / mask.sum(1)[:, None, None]
 
 
 def _near(states: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """A tiny encoder and tokenizer, built here, and a tiny tagger over them: no download, no GPU, no bundled weights."""
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ from fiqra.training.dataset import read_labelled
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "tests/data/smoke.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Take away the log handler that a command leaves: the stream it writes to ends with the test."""
+    root, own = logging.getLogger(), logging.getLogger("fiqra")
+    handlers, level, own_level = root.handlers[:], root.level, own.level
+    yield
+    root.handlers[:], root.level, own.level = handlers, level, own_level
 
 
 @pytest.fixture(scope="session")

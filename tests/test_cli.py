@@ -1,7 +1,6 @@
 """The command line as a user meets it: exit codes, messages, files; in-process, with the tiny tagger's folder."""
 
 import json
-import logging
 import subprocess
 import sys
 import time
@@ -13,15 +12,6 @@ from fiqra.cli import app
 
 TEXT = "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة.\nورحبت بغداد بالاتفاق ودعت إلى ضبط الحدود مع سوريا."
 runner = CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before():
-    """Take away the log handler that a command leaves: the stream it writes to ends with the test."""
-    root, own = logging.getLogger(), logging.getLogger("fiqra")
-    handlers, level, own_level = root.handlers[:], root.level, own.level
-    yield
-    root.handlers[:], root.level, own.level = handlers, level, own_level
 
 
 @pytest.fixture(scope="session")

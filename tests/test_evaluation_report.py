@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import logging
 import re
 from html.parser import HTMLParser
 
@@ -21,14 +20,6 @@ from fiqra.training.dataset import read_labelled
 TEXT = "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة.\nورحبت بغداد بالاتفاق ودعت إلى ضبط الحدود مع سوريا."
 TEMPERATURES, STANCE_TEMPERATURE = (2.0, 0.25, 3.0, 0.5), 0.4
 runner = CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before():
-    root, own = logging.getLogger(), logging.getLogger("fiqra")
-    handlers, level, own_level = root.handlers[:], root.level, own.level
-    yield
-    root.handlers[:], root.level, own.level = handlers, level, own_level
 
 
 @pytest.fixture(scope="module")

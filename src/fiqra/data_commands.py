@@ -92,16 +92,13 @@ def from_labelstudio(
     Example: `fiqra data from-labelstudio export.json -o mine.jsonl`
     """
     with exit_codes():
-        import json
-
-        from .files import check_place, write_whole
+        from .files import check_place, write_lines
         from .labelstudio import read_export
 
         check_place(output)
         found = read_export(export, label_set_of(labels))
-        lines = [json.dumps(record.to_json(), ensure_ascii=False) + "\n" for record in found.records]
-        write_whole(output, "".join(lines))
-        say(f"{len(lines)} paragraphs -> {output}")
+        write_lines(output, [record.to_json() for record in found.records])
+        say(f"{len(found.records)} paragraphs -> {output}")
         if found.n_without:
             say(f"left out: {found.n_without} tasks without an annotation")
 
@@ -117,19 +114,14 @@ def strip(
     Example: `fiqra data strip mine.jsonl -o mine-labels.jsonl`
     """
     with exit_codes():
-        import json
-
-        from .files import check_place, write_whole
-        from .model.records import LabelledParagraph
+        from .files import check_place, write_lines
         from .standoff import strip as without_text
-        from .training.labelled import read_all
+        from .training.labelled import read_labelled
 
         check_place(output)
-        label_set = label_set_of(labels)
-        records = read_all(file, lambda content: LabelledParagraph.from_json(content, label_set))
-        lines = [json.dumps(without_text(record), ensure_ascii=False) + "\n" for _, record in records]
-        write_whole(output, "".join(lines))
-        say(f"labels of {len(lines)} paragraphs -> {output}")
+        records = read_labelled(file, label_set_of(labels))
+        write_lines(output, [without_text(record) for record in records])
+        say(f"labels of {len(records)} paragraphs -> {output}")
 
 
 @data.command()
@@ -146,14 +138,12 @@ def join(
     Example: `fiqra data join data/standoff/news.jsonl texts.jsonl -o news.jsonl`
     """
     with exit_codes():
-        import json
-
-        from .files import check_place, write_whole
+        from .files import check_place, write_lines
         from .standoff import join as with_text
 
         check_place(output)
         joined = with_text(file, texts, label_set_of(labels))
-        write_whole(output, "".join(json.dumps(r.to_json(), ensure_ascii=False) + "\n" for r in joined.records))
+        write_lines(output, [record.to_json() for record in joined.records])
         say(f"{len(joined.records)} paragraphs -> {output}")
         if joined.missing:
             say(f"left out: {len(joined.missing)} whose text is not there, the first {joined.missing[0]!r}")

@@ -1,10 +1,12 @@
 """Files written whole: beside their place first, then moved into it, so that a broken run leaves no half of one."""
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .model.errors import DataError
 
@@ -33,6 +35,11 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write records to `path` as JSON lines, whole or not at all."""
+    write_whole(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
 
 
 def write_whole(path: Path, text: str) -> None:
