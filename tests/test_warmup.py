@@ -3,6 +3,7 @@
 import logging
 
 import torch
+import transformers
 
 from fiqra.model.device import choose_compute
 from fiqra.model.encoder import load_encoder
@@ -53,3 +54,10 @@ def test_standardised_states_are_centred(write_config, labels, records):
     assert states.shape[-1] == 32 * len(network.read_layers)
     assert states.mean().abs() < 0.5
     assert 0.3 < states.std() < 3
+
+
+def test_an_encoder_that_keeps_its_layers_elsewhere_trains_whole(write_config, labels):
+    size = {"vocab_size": 50, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}
+    encoder = transformers.DistilBertModel(transformers.DistilBertConfig(**size))
+    network = build_network(encoder, load_config(write_config()), labels)
+    assert all(parameter.requires_grad for parameter in network.parameters())

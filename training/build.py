@@ -18,7 +18,8 @@ def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNe
     if hasattr(encoder.config, "attention_probs_dropout_prob"):
         encoder.config.attention_probs_dropout_prob = config.encoder.dropout
         encoder.config.hidden_dropout_prob = config.encoder.dropout
-    lowest = encoder.encoder.layer[: config.encoder.frozen_layers]
+    n_frozen = config.encoder.frozen_layers
+    lowest = encoder.encoder.layer[:n_frozen] if n_frozen else []  # not every encoder has its layers there
     if config.encoder.adapter is not None:
         from peft import LoraConfig, inject_adapter_in_model  # takes seconds to import
 
@@ -28,7 +29,7 @@ def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNe
         alpha = adapter.scale * adapter.rank
         lora = LoraConfig(r=adapter.rank, lora_alpha=alpha, lora_dropout=adapter.dropout, target_modules=linear)
         encoder = inject_adapter_in_model(lora, encoder)
-    elif config.encoder.frozen_layers:
+    elif n_frozen:
         encoder.get_input_embeddings().requires_grad_(False)
         for layer in lowest:
             layer.requires_grad_(False)
