@@ -17,7 +17,7 @@ from .records import Actor, Position
 Array = npt.NDArray[np.floating[Any]]
 Span = tuple[int, int]
 
-_NEW_ACTOR = 4.0  # how many times likelier "begin" than "inside" must be to part two actors that touch
+NEW_ACTOR = 4.0  # how many times likelier "begin" than "inside" must be to part two actors that touch
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def actor_spans(actor_logits: Array, words: Sequence[Span], threshold: float) ->
     for first, last in words:
         inside = within[first:last].mean() >= threshold
         begin = first + int(probs[first:last, 1].argmax())
-        if inside and open_ and probs[begin, 1] < _NEW_ACTOR * probs[begin, 2]:
+        if inside and open_ and probs[begin, 1] < NEW_ACTOR * probs[begin, 2]:
             actors[-1] = (actors[-1][0], last)
         elif inside:
             actors.append((begin if within[first:begin].max(initial=0) < 0.5 else first, last))

@@ -124,8 +124,7 @@ class TopicHead(nn.Module):
 
     def __init__(self, hidden: int, width: int, n_topics: int, dropout: float) -> None:
         super().__init__()
-        self.queries = nn.Parameter(torch.zeros(n_topics, width))
-        self.key = nn.Linear(hidden, width)
+        self.queries = nn.Parameter(torch.zeros(n_topics, hidden))
         self.value = nn.Linear(hidden, width)
         self.dropout = FeatureDropout(dropout)
         self.weight = nn.Parameter(torch.randn(n_topics, width) * width**-0.5)
@@ -134,7 +133,7 @@ class TopicHead(nn.Module):
     def forward(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return topic logits (B, K) and topic vectors (B, K, D)."""
         states = self.dropout(states)
-        scores = self.key(states) @ self.queries.T  # (B, L, K)
+        scores = states @ self.queries.T  # (B, L, K)
         scores = scores.masked_fill(mask[..., None] == 0, torch.finfo(scores.dtype).min)
         picked = scores.softmax(dim=1).transpose(1, 2) @ states  # (B, K, H)
         vectors = self.dropout(nn.functional.gelu(self.value(picked + _mean(states, mask))))  # (B, K, D)

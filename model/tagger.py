@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 _ADAPTER, _ENCODER, _HEADS = "adapter.", "encoder.", "heads."
 
 

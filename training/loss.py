@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..model.decode import actor_spans
+from ..model.decode import NEW_ACTOR
 from ..model.labels import LabelSet
 from ..model.network import N_TAGS, Logits
 from ..model.records import LabelledParagraph
 from .config import LossConfig
 from .dataset import IGNORED
+
+WRONG_ACTOR = 0.3  # how likely a token must be in an actor to be taken for one
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,14 @@ def wrong_actors(logits: Logits, batch: dict[str, Tensor]) -> Tensor:
 
     Without them the stance head would only ever see true holders, and would find a stance for whoever is marked.
     """
-    tags = batch["tags"].cpu().numpy()
-    actor_logits = logits.actor.detach().float().cpu().numpy()
-    n_topics = batch["topics"].shape[1]
-    tokens = [(i, i + 1) for i in range(tags.shape[1])]  # where words begin is not known here, and hardly matters
-    wrong = [
-        [row, first, last, *[0] * n_topics]
-        for row in range(len(tags))
-        for first, last, _ in actor_spans(actor_logits[row], tokens, 0.3)
-        if (tags[row, first:last] == 0).all()
-    ]
-    return torch.tensor(wrong, device=batch["holders"].device, dtype=torch.long).reshape(-1, 3 + n_topics)
+    probs = logits.actor.detach().float().softmax(-1)  # (B, L, 3)
+    marked = probs[..., 1:].sum(-1) >= WRONG_ACTOR
+    apart = probs[..., 1] >= NEW_ACTOR * probs[..., 2]  # as in decoding, but for words: where they begin is not known
+    opens = marked & (~functional.pad(marked, (1, -1)) | apart)
+    closes = marked & functional.pad(~marked | opens, (-1, 1), value=True)
+    rows, first = opens.nonzero(as_tuple=True)
+    last = closes.nonzero(as_tuple=True)[1]
+    gold = functional.pad((batch["tags"] != 0).cumsum(-1), (1, 0))  # tokens of gold actors before each token
+    free = gold[rows, last + 1] == gold[rows, first]
+    spans = torch.stack([rows, first, last + 1], dim=-1)[free]
+    return functional.pad(spans, (0, batch["topics"].shape[1]))
