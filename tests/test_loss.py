@@ -1,10 +1,11 @@
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fiqra.model.decode import actor_spans
 from fiqra.model.network import Logits
 from fiqra.training.dataset import IGNORED
 from fiqra.training.loss import WRONG_ACTOR, wrong_actors
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @given(st.integers(0, 10_000))
