@@ -18,6 +18,21 @@ def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNe
     if hasattr(encoder.config, "attention_probs_dropout_prob"):
         encoder.config.attention_probs_dropout_prob = config.encoder.dropout
         encoder.config.hidden_dropout_prob = config.encoder.dropout
+    return TaggerNetwork(
+        encoder,
+        n_topics=len(labels.topics),
+        n_stances=len(labels.stances),
+        head_width=config.heads.width,
+        dropout=config.heads.dropout,
+    )
+
+
+def free_to_train(network: TaggerNetwork, config: RunConfig) -> None:
+    """Put the adapter into the encoder, or freeze its lowest layers: what is left with a gradient is what trains.
+
+    The adapter comes last, so that what reads the encoder as it is, before training, reads it at full speed.
+    """
+    encoder = network.encoder
     n_frozen = config.encoder.frozen_layers
     lowest = encoder.encoder.layer[:n_frozen] if n_frozen else []  # not every encoder has its layers there
     if config.encoder.adapter is not None:
@@ -28,18 +43,11 @@ def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNe
         linear = [name for name, m in encoder.named_modules() if isinstance(m, nn.Linear) and id(m) not in frozen]
         alpha = adapter.scale * adapter.rank
         lora = LoraConfig(r=adapter.rank, lora_alpha=alpha, lora_dropout=adapter.dropout, target_modules=linear)
-        encoder = inject_adapter_in_model(lora, encoder)
+        network.encoder = inject_adapter_in_model(lora, encoder)
     elif n_frozen:
         encoder.get_input_embeddings().requires_grad_(False)
         for layer in lowest:
             layer.requires_grad_(False)
-    return TaggerNetwork(
-        encoder,
-        n_topics=len(labels.topics),
-        n_stances=len(labels.stances),
-        head_width=config.heads.width,
-        dropout=config.heads.dropout,
-    )
 
 
 def fit_standardisation(network: TaggerNetwork, texts: list[str], tokenizer: Any, config: RunConfig) -> None:

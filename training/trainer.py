@@ -21,7 +21,7 @@ from ..model.labels import LabelSet
 from ..model.network import Logits, TaggerNetwork
 from ..model.records import LabelledParagraph
 from ..model.tagger import Tagger, TaggerSettings
-from .build import build_network, fit_standardisation, stored_tensors
+from .build import build_network, fit_standardisation, free_to_train, stored_tensors
 from .calibration import fit_decoding
 from .checkpoint import RunStateCallback, last_checkpoint
 from .config import DataFile, RunConfig
@@ -67,9 +67,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
         labels=labels,
         window=window,
     )
-    n_trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     logger.info("%d paragraphs to train on, %d for development", len(dataset), len(dev_records))
-    logger.info("%.1f million weights trained", n_trained / 1e6)
     if n_long:
         logger.warning(
             "%d training paragraphs are longer than %d tokens: they train on their first part", n_long, window
@@ -80,7 +78,10 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     loss_weights = ClassWeights.from_records(train_records, labels, config.loss)
     if config.heads.warmup_epochs and not resume_from:
         warm_up_heads(network, dataset, config=config, loss_weights=loss_weights, pad_id=pad_id, compute=compute)
-        set_seed(config.training.seed)
+    set_seed(config.training.seed)
+    free_to_train(network, config)
+    n_trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    logger.info("%.1f million weights trained", n_trained / 1e6)
     trainer = TaggerTrainer(
         network,
         config,

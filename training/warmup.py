@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 from transformers import get_scheduler
 
 from ..model.device import Compute
@@ -52,7 +53,7 @@ def warm_up_heads(
     for epoch in range(config.heads.warmup_epochs):
         sampler.set_epoch(epoch)
         total = 0.0
-        for rows in sampler:
+        for rows in tqdm(sampler, desc=f"heads alone, epoch {epoch + 1}", unit="batch", disable=None):
             batch = {key: tensor.to(compute.device) for key, tensor in collate([examples[i] for i in rows]).items()}
             padded = torch.nn.utils.rnn.pad_sequence([states[i] for i in rows], batch_first=True)
             logits = network.read(padded.to(compute.device).float(), batch["attention_mask"])
@@ -74,8 +75,9 @@ def _states(
     lengths = [len(ex["ids"]) for ex in examples]
     states: list[Tensor] = [torch.empty(0)] * len(examples)
     collate = Collator(pad_id)
+    sampler = TokenBatchSampler(lengths, batch_tokens=batch_tokens, seed=0)
     with torch.no_grad(), compute.autocast():
-        for rows in TokenBatchSampler(lengths, batch_tokens=batch_tokens, seed=0):
+        for rows in tqdm(sampler, desc="states of the untouched encoder", unit="batch", disable=None):
             batch = collate([examples[i] for i in rows])
             ids, mask = (batch[key].to(compute.device) for key in ("input_ids", "attention_mask"))
             out = network.states(ids, mask).half().cpu()
