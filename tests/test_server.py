@@ -7,9 +7,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-pytest.importorskip("fastapi")
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
@@ -21,7 +18,9 @@ from fiqra.server import create_app
 from fiqra.server_queue import QueueFull, TaggingQueue
 from fiqra.server_schema import MOST_ARTICLES, MOST_BODY, MOST_HTML, MOST_PARAGRAPHS, MOST_TEXT
 
-TEXT = "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة.\nشارك\nورحبت بغداد بالاتفاق ودعت إلى ضبط الحدود مع سوريا."
+TEXT = (
+    "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة.\nشارك\nورحبت بغداد بالاتفاق ودعت إلى ضبط الحدود مع سوريا."
+)
 SECRET = "كلمةسرية"
 
 
@@ -53,21 +52,33 @@ def tagged_alone(tagger, body=TEXT, **fields):
 
 
 def test_one_text_comes_back_as_its_full_records(client, tiny_tagger):
-    answer = client.post("/v1/tag", json={"text": TEXT, "id": "a", "title": "عنوان", "date": "2026-01-02", "outlet": "صحيفة"})
+    answer = client.post(
+        "/v1/tag", json={"text": TEXT, "id": "a", "title": "عنوان", "date": "2026-01-02", "outlet": "صحيفة"}
+    )
     assert answer.status_code == 200
     (article,) = answer.json()["articles"]
     assert article["paragraphs"] == tagged_alone(tiny_tagger, article_id="a", date="2026-01-02", outlet="صحيفة")
     assert article["remnants"] == [{"kind": "share button", "text": "شارك", "before": 1}]
     assert (article["id"], article["title"], answer.json()["tagger"]) == ("a", "عنوان", "tiny 0")
-    assert len(article["paragraphs"]) == 2 and set(article["paragraphs"][0]["topic_probs"]) == set(tiny_tagger.labels.topic_ids)
+    assert len(article["paragraphs"]) == 2 and set(article["paragraphs"][0]["topic_probs"]) == set(
+        tiny_tagger.labels.topic_ids
+    )
 
 
 def test_several_articles_come_back_in_order_with_pages_read(client, tiny_tagger, root):
     page = (root / "data/articles/03_border_wall.html").read_text(encoding="utf-8")
-    answer = client.post("/v1/tag", json={"articles": [{"text": TEXT}, {"html": page, "outlet": "أخرى"}, {"text": TEXT, "keep_all": True}]})
+    answer = client.post(
+        "/v1/tag",
+        json={"articles": [{"text": TEXT}, {"html": page, "outlet": "أخرى"}, {"text": TEXT, "keep_all": True}]},
+    )
     first, wall, whole = answer.json()["articles"]
     fields, body = extract_html(page)
-    assert (wall["id"], wall["title"], wall["date"], wall["outlet"]) == ("text-1", fields["title"], "2025-11-12", "أخرى")
+    assert (wall["id"], wall["title"], wall["date"], wall["outlet"]) == (
+        "text-1",
+        fields["title"],
+        "2025-11-12",
+        "أخرى",
+    )
     assert wall["paragraphs"] == tagged_alone(tiny_tagger, body, article_id="text-1", date="2025-11-12", outlet="أخرى")
     assert (first["id"], len(first["paragraphs"]), whole["id"], len(whole["paragraphs"])) == ("text-0", 2, "text-2", 3)
 
@@ -76,7 +87,11 @@ def test_labels_and_health(client, tiny_tagger):
     labels = client.get("/v1/labels").json()
     assert [topic["id"] for topic in labels["topics"]] == list(tiny_tagger.labels.topic_ids)
     assert labels["topics"][0]["name"]["ar"] == "وقف إطلاق النار"
-    assert labels["thresholds"] == {"topics": dict.fromkeys(tiny_tagger.labels.topic_ids, 0.4), "position": 0.02, "implied_position": 0.02}
+    assert labels["thresholds"] == {
+        "topics": dict.fromkeys(tiny_tagger.labels.topic_ids, 0.4),
+        "position": 0.02,
+        "implied_position": 0.02,
+    }
     assert client.get("/healthz").json() == {"status": "ok", "tagger": "tiny 0", "waiting": 0}
 
 
@@ -115,7 +130,11 @@ def refused(answer, status, code):
     ],
 )  # fmt: skip
 def test_a_body_of_another_form_is_refused_with_its_place(client, body, at, code):
-    error = refused(client.post("/v1/tag", content=json.dumps(body).encode(), headers={"content-type": "application/json"}), 422, "invalid")
+    error = refused(
+        client.post("/v1/tag", content=json.dumps(body).encode(), headers={"content-type": "application/json"}),
+        422,
+        "invalid",
+    )
     assert (error["details"][0]["at"], error["details"][0]["code"]) == (at, code)
     assert at in error["message"]
 
@@ -133,12 +152,17 @@ def test_a_body_of_another_form_is_refused_with_its_place(client, body, at, code
 def test_nothing_to_tag_is_refused_and_all_such_articles_are_named(client, article, code):
     error = refused(client.post("/v1/tag", json=article), 422, "nothing_to_tag")
     assert [detail["code"] for detail in error["details"]] == [code]
-    error = refused(client.post("/v1/tag", json={"articles": [article, {"text": TEXT}, article]}), 422, "nothing_to_tag")
+    error = refused(
+        client.post("/v1/tag", json={"articles": [article, {"text": TEXT}, article]}), 422, "nothing_to_tag"
+    )
     key = next(iter(article))
     assert [detail["at"] for detail in error["details"]] == [f"articles[0].{key}", f"articles[2].{key}"]
 
 
-@pytest.mark.parametrize("content", [b"{", b'{"text": "\xff"}', b"[" * 100_000, b'{"text": ' + b"9" * 5_000 + b"}", b"\x00", "نص".encode("utf-16")])
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b'{"text": "\xff"}', b"[" * 100_000, b'{"text": ' + b"9" * 5_000 + b"}", b"\x00", "نص".encode("utf-16")],
+)
 def test_what_is_no_json_is_refused(client, content):
     refused(client.post("/v1/tag", content=content, headers={"content-type": "application/json"}), 400, "no_json")
 
@@ -201,7 +225,9 @@ def test_too_many_requests_at_once_and_too_much_waiting_get_429(tiny_tagger):
         second = pool.submit(client.post, "/v1/tag", json={"text": "أعلنت الوزارة وقف إطلاق النار."})
         while client.get("/healthz").json()["waiting"] < 3:
             pass
-        assert refused(client.post("/v1/tag", json={"text": TEXT}), 429, "too_many")["limit"]["what"] == "requests at once"
+        assert (
+            refused(client.post("/v1/tag", json={"text": TEXT}), 429, "too_many")["limit"]["what"] == "requests at once"
+        )
         gate.open.set()
         assert first.result().status_code == second.result().status_code == 200
         assert client.post("/v1/tag", json={"text": TEXT}).status_code == 200
@@ -292,7 +318,9 @@ def test_nothing_on_the_pages_comes_from_another_host(client):
         policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
         assert policy["default-src"] == "'none'"
         assert policy["script-src"] == policy["connect-src"] == "'self'"
-        assert not any(sign in answer.text for sign in ("http://", "https://", 'src="//', 'href="//', "<script>", " on", " style="))
+        assert not any(
+            sign in answer.text for sign in ("http://", "https://", 'src="//', 'href="//', "<script>", " on", " style=")
+        )
     assert "'unsafe-inline'" not in client.get("/").headers["content-security-policy"]
     for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert f"docs/files/{name}" in client.get("/docs").text
@@ -305,7 +333,9 @@ def test_nothing_on_the_pages_comes_from_another_host(client):
 def test_the_description_tells_every_limit_and_error(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {"/v1/tag", "/v1/labels", "/healthz"}
-    assert {"200", "400", "408", "413", "415", "422", "429", "500"} == set(described["paths"]["/v1/tag"]["post"]["responses"])
+    assert {"200", "400", "408", "413", "415", "422", "429", "500"} == set(
+        described["paths"]["/v1/tag"]["post"]["responses"]
+    )
     schemas = described["components"]["schemas"]
     assert "HTTPValidationError" not in schemas
     assert schemas["TextArticle"]["properties"]["text"]["maxLength"] == MOST_TEXT

@@ -115,7 +115,10 @@ def _detail(error: Mapping[str, Any]) -> Detail:
         return Detail(at=_place(place if own else place[:-1]), code="unknown_key", message=message)
     message = str(error["msg"])
     if kind in ("model_type", "model_attributes_type"):
-        kind, message = "model_type", "expected an object with text or html" + ("" if "articles" in place else ", or with articles")
+        kind, message = (
+            "model_type",
+            "expected an object with text or html" + ("" if "articles" in place else ", or with articles"),
+        )
     code, message = _WORDS.get(kind, (kind, message))
     return Detail(at=_place(place), code=code, message=message)
 

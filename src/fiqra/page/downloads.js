@@ -41,21 +41,26 @@ export function asJsonLines(articles) {
   return articles.flatMap(({ paragraphs }) => paragraphs.map((record) => `${JSON.stringify(record)}\n`)).join("");
 }
 
-/** Return a page that needs nothing else, with the articles as they are shown. */
+/** Return a page that needs nothing else, with the articles as they are shown; the browser escapes their text. */
 export async function asHtml(articlesNode) {
   const style = await (await fetch("page/article.css")).text();
-  const page = document.implementation.createHTMLDocument("fiqra");
-  page.documentElement.lang = "ar";
-  page.documentElement.dir = "rtl";
-  page.head.append(
-    make("meta", { charset: "utf-8" }),
-    make("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
-    make("meta", { "http-equiv": "Content-Security-Policy", content: "default-src 'none'; style-src 'unsafe-inline'" }),
-    make("style", {}, `${style}
-body { margin: 0 auto; max-width: 56rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink); font: 1rem/1.7 system-ui, sans-serif; }`),
-  );
-  page.body.append(...[...articlesNode.children].map((node) => page.importNode(node, true)));
-  return `<!doctype html>\n${page.documentElement.outerHTML}\n`;
+  return `<!doctype html>
+<html lang="ar" dir="rtl">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>fiqra</title>
+<style>
+${style}
+body { margin: 0 auto; max-width: 56rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink); font: 1rem/1.7 system-ui, sans-serif; }
+</style>
+</head>
+<body>
+${articlesNode.innerHTML}
+</body>
+</html>
+`;
 }
 
 export function download(name, type, content) {
