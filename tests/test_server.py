@@ -16,7 +16,7 @@ from fiqra.articles import build_article, extract_html
 from fiqra.model.records import Article, Paragraph
 from fiqra.server import create_app
 from fiqra.server_queue import QueueFull, TaggingQueue
-from fiqra.server_schema import MOST_ARTICLES, MOST_BODY, MOST_HTML, MOST_PARAGRAPHS, MOST_TEXT
+from fiqra.server_schema import MOST_ARTICLES, MOST_BODY, MOST_HTML, MOST_PARAGRAPHS, MOST_TAGS, MOST_TEXT
 
 TEXT = (
     "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة.\nشارك\nورحبت بغداد بالاتفاق ودعت إلى ضبط الحدود مع سوريا."
@@ -179,6 +179,7 @@ def test_json_sent_as_plain_text_is_refused_with_the_cure(client):
         ({"text": "ن" * (MOST_TEXT + 1)}, "characters in text", MOST_TEXT),
         ({"text": "😀" * 500_000}, "characters in text", MOST_TEXT),
         ({"html": "ن" * (MOST_HTML + 1)}, "characters in html", MOST_HTML),
+        ({"html": "<p>" * (MOST_TAGS + 1)}, "tags in a page", MOST_TAGS),
         ({"text": TEXT, "title": "ن" * 2_001}, "characters in title", 2_000),
         ({"articles": [{"text": TEXT}] * (MOST_ARTICLES + 1)}, "articles", MOST_ARTICLES),
         ({"articles": [{"text": "أعلنت الوزارة ذلك اليوم.\n" * 60}] * 20}, "paragraphs in a request", MOST_PARAGRAPHS),

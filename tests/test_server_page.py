@@ -82,7 +82,7 @@ def open_page(browser, address):
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, "locale": "ar", **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         page.on(
             "request",
             lambda request: (

@@ -13,7 +13,7 @@ from .console import DeviceOption, PrecisionOption, QuietOption, exit_codes, say
 from .model.errors import FiqraError
 
 _NEEDED = ("fastapi", "uvicorn", "fastapi_offline")
-_PATIENCE = 120  # seconds in which requests that have begun may end
+_PATIENCE = 600  # seconds in which requests that have begun may end: all that may wait, at ten paragraphs a second
 
 
 def serve(

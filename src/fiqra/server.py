@@ -22,6 +22,7 @@ from .server_schema import (
     MOST_BODY,
     MOST_HTML,
     MOST_PARAGRAPHS,
+    MOST_TAGS,
     MOST_TEXT,
     Articles,
     Detail,
@@ -41,8 +42,9 @@ _DOCS_FILES = Path(str(files("fastapi_offline") / "static"))  # Swagger UI, whic
 _ABOUT = f"""Topics of Arabic news paragraphs, and who takes which stance on them.
 
 A request holds at most {MOST_ARTICLES} articles, {MOST_PARAGRAPHS:,} paragraphs and {MOST_BODY:,} bytes; a text
-{MOST_TEXT:,} characters, a page {MOST_HTML:,}. At most {MOST_REQUESTS} requests are under way and {MOST_WAITING:,}
-paragraphs waiting at once; beyond that the answer is 429, to be tried again after `Retry-After` seconds."""
+{MOST_TEXT:,} characters, a page {MOST_HTML:,} and {MOST_TAGS:,} tags. At most {MOST_REQUESTS} requests are under way
+and {MOST_WAITING:,} paragraphs waiting at once; beyond that the answer is 429, to be tried again after `Retry-After`
+seconds."""
 
 
 def create_app(
@@ -136,6 +138,8 @@ def _read(asked: TextArticle | HtmlArticle, i: int) -> Article | tuple[str, str]
     """Return the article, or why there is none: a word for programs and one for people."""
     found: dict[str, str | None] = {}
     if isinstance(asked, HtmlArticle):
+        if asked.html.count("<") > MOST_TAGS:
+            raise too_large("tags in a page", MOST_TAGS)
         try:
             found, body = extract_html(asked.html)
         except DataError as error:

@@ -10,6 +10,7 @@ MOST_BODY = 4_000_000  # bytes of a request
 MOST_ARTICLES = 64  # a request
 MOST_TEXT = 200_000  # characters of an article's text
 MOST_HTML = 1_000_000  # characters of a page
+MOST_TAGS = 20_000  # of a page: finding the main text takes the more time for each, the more there are
 MOST_PARAGRAPHS = 1_000  # a request
 
 

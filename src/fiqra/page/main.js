@@ -122,9 +122,9 @@ function listen() {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = byId("text");
-    const is_empty = !text.value.trim();
-    text.setAttribute("aria-invalid", String(is_empty));
-    if (is_empty) {
+    const isEmpty = !text.value.trim();
+    text.setAttribute("aria-invalid", String(isEmpty));
+    if (isEmpty) {
       byId("errors").replaceChildren();
       complain("الصق نص خبر، أو اختر ملفات.");
       text.focus();
@@ -149,7 +149,9 @@ function listen() {
     const button = event.target.closest("[data-format]");
     if (button) save(button.dataset.format);
   });
+  const hasFiles = (event) => event.dataTransfer.types.includes("Files"); // text may be dragged into the fields
   document.addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     document.body.classList.add("dropping");
   });
@@ -157,9 +159,10 @@ function listen() {
     if (!event.relatedTarget) document.body.classList.remove("dropping");
   });
   document.addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     document.body.classList.remove("dropping");
-    if (event.dataTransfer.files.length) runFiles(event.dataTransfer.files);
+    runFiles(event.dataTransfer.files);
   });
 }
 

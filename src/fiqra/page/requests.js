@@ -6,6 +6,7 @@ const PLACES = {
   "characters in text": "حرف في النص",
   "characters in html": "حرف في الصفحة",
   "bytes in a request": "بايت في الطلب",
+  "tags in a page": "وسم في الصفحة",
   "paragraphs in a request": "فقرة في الطلب",
 };
 const REASONS = {
