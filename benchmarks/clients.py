@@ -61,7 +61,11 @@ def main() -> None:
     server.send_signal(signal.SIGTERM)
     for client in clients:
         client.join()
-    code = server.wait(60)
+    try:
+        code = server.wait(60)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        code = server.wait()
     report(tally, arguments, n_open, code)
     raise SystemExit(0 if code == 0 and set(tally.outcomes) == {"right"} and tally.n_sent == len(tally.seconds) else 1)
 

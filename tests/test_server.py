@@ -297,6 +297,33 @@ def test_a_long_request_does_not_keep_short_ones_waiting_and_closing_finishes_al
     assert batches[0] == ["long0", "short0", "long1"]
 
 
+def test_closing_does_not_wait_for_requests_that_nobody_awaits_any_more():
+    gate, batches = threading.Event(), []
+
+    def tag(batch):
+        assert gate.wait(30)
+        batches.append([article.id for article in batch])
+        return [[] for _ in batch]
+
+    async def run():
+        queue = TaggingQueue(tag, batch=1)
+        queue.start()
+        first = asyncio.create_task(queue.tag(articles("first", 1, 1)))
+        await asyncio.sleep(0.01)
+        given_up = asyncio.create_task(queue.tag(articles("given up", 3, 1)))
+        await asyncio.sleep(0.01)
+        closing = asyncio.create_task(queue.close())
+        await asyncio.sleep(0.01)
+        given_up.cancel()
+        await asyncio.sleep(0.01)
+        gate.set()
+        await asyncio.wait_for(closing, 10)
+        assert await first == [[]]
+
+    asyncio.run(run())
+    assert batches == [["first0"]]
+
+
 def test_a_body_that_dawdles_gets_408(tiny_tagger):
     sent = []
 

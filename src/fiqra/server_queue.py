@@ -77,8 +77,10 @@ class TaggingQueue:
             self.waiting -= n
 
     async def _work(self) -> None:
-        while self._jobs or not self._closing:
+        while True:
             batch = self._next_batch()
+            if not batch and self._closing:
+                return
             if not batch:
                 self._wake.clear()
                 await self._wake.wait()
