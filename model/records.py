@@ -22,10 +22,14 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Remnant:
-    """A line of the page that the article stood on, which is no part of it: a share button, a bare date …"""
+    """A line of the page that the article stood on, which is no part of it: a share button, a bare date …
+
+    `before` is the index of the paragraph that it stood before, or the number of paragraphs where it stood last.
+    """
 
     kind: str
     text: str
+    before: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 import json
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +124,26 @@ def write_config(tmp_path: Path, tiny_encoder: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def live() -> Callable[..., AbstractContextManager[str]]:
+    """Return a context manager that serves an application in a thread, and gives its address."""
+    uvicorn = pytest.importorskip("uvicorn")
+
+    @contextmanager
+    def serve(app: Any) -> Iterator[str]:
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            deadline = time.monotonic() + 30
+            while not server.started:
+                assert thread.is_alive() and time.monotonic() < deadline, "the server does not start"
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+    return serve

@@ -110,7 +110,7 @@ class ArticleReader:
         if kind == "txt":
             yield self._build(str(path), article_id, text, {})
         elif kind == "html":
-            fields, body = _extract_html(text)
+            fields, body = extract_html(text)
             yield self._build(str(path), article_id, body, fields)
         elif kind in ("csv", "tsv"):
             yield from self._read_records(path, _csv_records(text, "\t" if kind == "tsv" else None))
@@ -167,13 +167,10 @@ class ArticleReader:
             outlet=fields.get("outlet"),
             keep_all=self.keep_all,
         )
-        if not body.strip():
-            return Reject(where, "is empty")
-        if not ARABIC_LETTER.search(body):
-            return Reject(where, "holds no Arabic text")
-        if not article.paragraphs:
-            return Reject(where, f"holds nothing but page remnants ({len(article.remnants)} lines); see --keep-all")
-        return article
+        fault = fault_of(article, body)
+        if fault == "only_remnants":
+            return Reject(where, f"{FAULTS[fault]} ({len(article.remnants)} lines); see --keep-all")
+        return Reject(where, FAULTS[fault]) if fault else article
 
 
 def build_article(
@@ -194,6 +191,22 @@ def build_article(
     kept, remnants = (texts, []) if keep_all else part_remnants(texts)
     paragraphs = tuple(Paragraph(i, text) for i, text in enumerate(kept))
     return Article(article_id, paragraphs, title, date, outlet, tuple(remnants))
+
+
+FAULTS = {
+    "empty": "is empty",
+    "no_arabic": "holds no Arabic text",
+    "only_remnants": "holds nothing but page remnants",
+}
+
+
+def fault_of(article: Article, body: str) -> str | None:
+    """Return why there is nothing to tag in an article built from `body`, as a key of `FAULTS`, or None."""
+    if not body.strip():
+        return "empty"
+    if not ARABIC_LETTER.search(body):
+        return "no_arabic"
+    return None if article.paragraphs else "only_remnants"
 
 
 def decode_bytes(content: bytes, where: str) -> str:
@@ -227,7 +240,12 @@ def _as_text(value: Any) -> str | None:
     return None if value is None or value == "" or value != value else str(value)
 
 
-def _extract_html(page: str) -> tuple[dict[str, str | None], str]:
+def extract_html(page: str) -> tuple[dict[str, str | None], str]:
+    """Return a page's title, date and outlet, and its main text.
+
+    Raises:
+        DataError: no main text is found.
+    """
     import trafilatura
 
     found = trafilatura.bare_extraction(page, with_metadata=True, include_comments=False, include_tables=False)

@@ -14,6 +14,7 @@ from .compare_command import compare
 from .console import DeviceOption, PrecisionOption, QuietOption, exit_codes, print_table, progress, say, start_log
 from .data_commands import data
 from .model.errors import FiqraError
+from .serve_command import serve
 
 if TYPE_CHECKING:
     from .batch import Tally
@@ -31,6 +32,7 @@ app.add_typer(data)
 app.add_typer(audit)
 app.command()(compare)
 app.command()(agreement)
+app.command()(serve)
 add_analysis_commands(app)
 
 Format = Literal["txt", "html", "json", "jsonl", "csv", "tsv", "parquet"]

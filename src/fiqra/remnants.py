@@ -82,7 +82,7 @@ def part_remnants(paragraphs: list[str]) -> tuple[list[str], list[Remnant]]:
         if kind is None:
             kept.append(paragraph)
         else:
-            remnants.append(Remnant(kind, paragraph))
+            remnants.append(Remnant(kind, paragraph, len(kept)))
     return kept, remnants
 
 
