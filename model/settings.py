@@ -31,6 +31,11 @@ class TaggerSettings:
     encoder_config: dict[str, Any] | None = None
     format: int = field(default=FORMAT)
 
+    @property
+    def id(self) -> str:
+        """Name and version, as every tagged paragraph carries them."""
+        return f"{self.name} {self.version}"
+
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "labels": self.labels.to_json(), "decoding": self.decoding.to_json()}
 

@@ -192,7 +192,7 @@ class Tagger:
     @property
     def id(self) -> str:
         """Name and version, as every tagged paragraph carries them."""
-        return f"{self.settings.name} {self.settings.version}"
+        return self.settings.id
 
     @overload
     def tag(self, texts: str | Article) -> list[TaggedParagraph]: ...

@@ -10,8 +10,19 @@ from .agreement_command import agreement
 from .analysis_commands import add_analysis_commands
 from .audit_commands import audit
 from .compare_command import compare
-from .console import DeviceOption, PrecisionOption, QuietOption, exit_codes, print_table, progress, say, start_log
+from .console import (
+    BackendOption,
+    DeviceOption,
+    PrecisionOption,
+    QuietOption,
+    exit_codes,
+    print_table,
+    progress,
+    say,
+    start_log,
+)
 from .data_commands import data
+from .export_command import export
 from .predict_command import predict
 
 app = typer.Typer(
@@ -19,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     help="Topics of Arabic news paragraphs, and who takes which stance on them.",
 )
 
@@ -28,6 +39,7 @@ app.add_typer(data)
 app.add_typer(audit)
 app.command()(compare)
 app.command()(agreement)
+app.command()(export)
 add_analysis_commands(app)
 
 
@@ -70,6 +82,7 @@ def evaluate(
         ),
     ] = None,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no intervals.")] = 1000,
+    backend: BackendOption = "auto",
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     quiet: QuietOption = False,
@@ -86,7 +99,7 @@ def evaluate(
         from .training.evaluate import evaluate_tagger, read_gold
         from .training.report import HEADINGS, measure_rows
 
-        loaded = Tagger.from_pretrained(tagger, device=device, precision=precision)
+        loaded = Tagger.from_pretrained(tagger, backend=backend, device=device, precision=precision)
         gold = read_gold(files, loaded.labels, loaded.id)
         if output:
             from .evaluation_report import check_folder, write_evaluation

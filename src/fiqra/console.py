@@ -29,6 +29,9 @@ LabelsOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes; errors only.")]
 
 
+STOPPED = 130  # the exit code of what Ctrl-C ended
+
+
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn errors that the user can mend into a message and exit code 2."""

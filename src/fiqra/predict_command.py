@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .console import BackendOption, DeviceOption, PrecisionOption, QuietOption, exit_codes, progress, say, start_log
+from .console import (
+    STOPPED,
+    BackendOption,
+    DeviceOption,
+    PrecisionOption,
+    QuietOption,
+    exit_codes,
+    progress,
+    say,
+    start_log,
+)
 from .model.errors import DataError, FiqraError
 
 if TYPE_CHECKING:
     from .articles import ArticleReader
     from .batch import Tally
-    from .job import Job
     from .model.tagger import Tagger
-    from .storage import Storage
 
 Format = Literal["txt", "html", "json", "jsonl", "csv", "tsv", "parquet"]
-STOPPED = 130  # the exit code of what Ctrl-C ended
-AGAIN = "the same command goes on there"
 
 
 def predict(
@@ -48,6 +54,16 @@ def predict(
     backend: BackendOption = "auto",
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where a folder's parts are made: here, or on a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="Of the cluster; by default RAY_ADDRESS, else one that is started here.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Taggers on the cluster; by default one a GPU or node.")
+    ] = None,
+    worker_cpus: Annotated[int | None, typer.Option(min=1, help="Cores of each; by default a node's.")] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Tag articles: .txt, .html, .json, .jsonl, .csv, .tsv, .parquet.
@@ -79,12 +95,19 @@ def predict(
         reader = ArticleReader(paths, columns, file_format, keep_all)
         if into_folder and "-" in paths:
             raise DataError("a folder of parts is made from files, which can be read again; not from standard input")
-        from .model.tagger import Tagger
-
-        loaded = Tagger.from_pretrained(tagger, backend=backend, device=device, precision=precision)
+        how: dict[str, str] = {"backend": backend, "device": device, "precision": precision}
         if into_folder:
-            tally = _into_folder(reader, loaded, str(output), part_format, part_size, quiet)
+            from .predict_folder import run_folder as run
+            from .ray_engine import RayOptions
+
+            on_ray = RayOptions(ray_address, workers, worker_cpus) if engine == "ray" else None
+            tally = run(reader, str(output), tagger, how, part_format, part_size, on_ray=on_ray, quiet=quiet)
+        elif engine == "ray":
+            raise DataError("--engine ray makes a folder of parts: name one with -o folder/")
         else:
+            from .model.tagger import Tagger
+
+            loaded = Tagger.from_pretrained(tagger, **how)
             tally = _into_file(reader, loaded, Path(output) if output else None, table, quiet)
         if not quiet:
             _sum_up(tally, output)
@@ -131,59 +154,6 @@ def _into_file(reader: "ArticleReader", tagger: "Tagger", output: Path | None, t
                 folder = f"{output.with_suffix('')}/"
                 say(f"stopped: {output} is not written; with -o {folder} a run goes on where it stopped")
             raise typer.Exit(STOPPED) from None
-    return tally
-
-
-def _into_folder(
-    reader: "ArticleReader", tagger: "Tagger", output: str, part_format: str, part_size: int, quiet: bool
-) -> "Tally":
-    from .job import JobSettings, open_job
-    from .job_run import run_parts, stop_on_signal
-    from .storage import Storage
-
-    storage = Storage(output)
-    storage.make_folder("")
-    columns = tuple(sorted(reader.columns.items()))
-    settings = JobSettings(tagger.id, tagger.sha256, part_format, part_size, reader.keep_all, columns)
-    with storage.locked():
-        job = open_job(storage.root, settings, reader.files)
-        done = job.done(storage)
-        left = [part for part in range(len(job.parts)) if part not in done]
-        if done and not quiet:
-            say(f"{storage.root}: {len(done)} of {len(job.parts)} parts are done, {len(left)} to go")
-
-        def on_part(part: int, tally: "Tally") -> None:
-            done[part] = tally
-            for reject in tally.rejects:
-                say(f"left out: {reject.where}: {reject.reason}")
-
-        with stop_on_signal(say) as stop, progress(quiet, len(job.parts)) as advance:
-            try:
-
-                def count(n: int) -> None:
-                    advance(n, len(done))
-
-                run_parts(job, tagger, left, storage, on_batch=count, on_part=on_part, stop=stop)
-            except KeyboardInterrupt:
-                stop.set()
-            except DataError as error:
-                raise DataError(f"{error}\n  {len(done)} of {len(job.parts)} parts are done; {AGAIN}") from error
-        return _close(job, storage, done, stopped=stop.is_set())
-
-
-def _close(job: "Job", storage: "Storage", done: "dict[int, Tally]", *, stopped: bool) -> "Tally":
-    """Write what was left out, and return what was done in all."""
-    from .batch import Tally
-
-    tally = Tally()
-    for part in sorted(done):
-        tally.add(done[part])
-    job.write_rejects(storage, tally)
-    if stopped and len(done) < len(job.parts):
-        say(f"stopped: {len(done)} of {len(job.parts)} parts are done; {AGAIN}")
-        raise typer.Exit(STOPPED)
-    if again := sum(reject.retry for reject in tally.rejects):
-        say(f"{again} could not be read this time; {AGAIN} once they can")
     return tally
 
 

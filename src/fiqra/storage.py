@@ -127,11 +127,12 @@ class Storage:
         except OSError as error:
             raise DataError(f"{self.root}/{name}: can't write it: {error.strerror or error}") from error
 
-    def sweep(self, folder: str) -> None:
-        """Remove what a killed run left half-written in a folder of this one."""
+    def sweep(self) -> None:
+        """Remove what a killed run left half-written, here and one folder down."""
         if not self._remote:
-            for path in (Path(self.root) / folder).glob(".*-*"):
-                path.unlink(missing_ok=True)
+            for pattern in (".*-*", "*/.*-*"):
+                for path in Path(self.root).glob(pattern):
+                    path.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
