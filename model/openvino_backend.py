@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,15 +56,23 @@ class OpenVinoBackend:
         import openvino
 
         core = openvino.Core()
-        hint = {"auto": {}, "fp32": {"INFERENCE_PRECISION_HINT": "f32"}, "bf16": {"INFERENCE_PRECISION_HINT": "bf16"}}
+        hints: dict[str, dict[str, str]] = {
+            "auto": {},
+            "fp32": {"INFERENCE_PRECISION_HINT": "f32"},
+            "bf16": {"INFERENCE_PRECISION_HINT": "bf16"},
+        }
+        if precision not in hints:
+            raise TaggerError(f"precision: unknown {precision!r}; expected one of {', '.join(hints)}")
         try:
             self._model = core.compile_model(
-                str(folder / GRAPH), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", **hint[precision]}
+                str(folder / GRAPH), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", **hints[precision]}
             )
         except RuntimeError as error:
             raise TaggerError(f"{folder}: OpenVINO can't load the exported network: {_last_line(error)}") from error
         n = int(self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        self._requests = [self._model.create_infer_request() for _ in range(n)]
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(n):
+            self._free.put(self._model.create_infer_request())
         kind = str(self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         self._precision = {"f32": "fp32"}.get(kind, kind)
 
@@ -76,22 +85,28 @@ class OpenVinoBackend:
         return _BATCH_TOKENS
 
     def run(self, batches: Iterable[Batch]) -> Iterator[BatchLogits]:
-        free = list(self._requests)
+        """Yield the logits of each batch. Several threads may run batches at once: they share the requests."""
         under_way: deque[Any] = deque()
         try:
             for ids, mask in batches:
-                if not free:
-                    request = under_way.popleft()
-                    yield self._finish(request)
-                    free.append(request)
-                request = free.pop()
-                request.start_async({0: ids, 1: mask})
+                while (request := self._free_request(wait=not under_way)) is None:
+                    yield self._finish(under_way[0])
+                    self._free.put(under_way.popleft())
                 under_way.append(request)
+                request.start_async({0: ids, 1: mask})
             while under_way:
-                yield self._finish(under_way.popleft())
+                yield self._finish(under_way[0])
+                self._free.put(under_way.popleft())
         finally:
             for request in under_way:  # a request that is still at work can't be used again
                 request.wait()
+                self._free.put(request)
+
+    def _free_request(self, *, wait: bool) -> Any:
+        try:
+            return self._free.get(block=wait)
+        except Empty:
+            return None
 
     def _finish(self, request: Any) -> BatchLogits:
         request.wait()

@@ -106,8 +106,11 @@ class Job:
         for i in range(len(self.parts)):
             name = self.name(i)
             if f"{name}.json" in records and f"{name}.{self.settings.part_format}" in parts:
-                content = json.loads(storage.read(f"{DONE}/{name}.json") or b"null")
-                tally = Tally.from_json({key: content[key] for key in asdict(Tally())})
+                try:
+                    content = json.loads(storage.read(f"{DONE}/{name}.json") or b"")
+                    tally = Tally.from_json({key: content[key] for key in asdict(Tally())})
+                except (ValueError, KeyError, TypeError):
+                    continue  # damaged: the part is made again
                 if not any(reject.retry for reject in tally.rejects):
                     found[i] = tally
         return found

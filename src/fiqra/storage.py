@@ -1,6 +1,7 @@
 """Files by path or address: on this disk, or on any filesystem that pyarrow or fsspec knows (s3://, gs://, hdfs://)."""
 
 import errno
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from typing import IO, Any
 
 from .files import fsynced, whole_file
 from .model.errors import DataError
+
+_OBJECT_STORES = ("s3", "gcs", "abfs")  # they show an object once it is closed, and move it by copying
 
 
 def is_remote(path: str) -> bool:
@@ -45,10 +48,9 @@ def open_input(path: str) -> IO[bytes]:
 
     system, inside = filesystem(path)
     try:
-        file: IO[bytes] = system.open_input_file(inside)
+        return io.BufferedReader(system.open_input_file(inside))  # pyarrow's own files don't read by lines
     except pyarrow.ArrowException as error:
         raise OSError(errno.EIO, str(error)) from error
-    return file
 
 
 def list_remote(address: str) -> list[tuple[str, str]]:
@@ -114,10 +116,14 @@ class Storage:
             DataError: it can't be written; nothing of it is left.
         """
         try:
-            if self._remote:  # an object store shows an object once it is closed
+            if self._remote:
                 system, inside = self._remote
-                with system.open_output_stream(f"{inside}/{name}") as stream:
+                place = f"{inside}/{name}"
+                whole_only = system.type_name in _OBJECT_STORES
+                with system.open_output_stream(place if whole_only else f"{place}.half") as stream:
                     stream.write(content)
+                if not whole_only:
+                    system.move(f"{place}.half", place)
             else:
                 path = Path(self.root) / name
                 with whole_file(path) as scratch:
