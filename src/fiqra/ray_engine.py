@@ -72,19 +72,24 @@ def run_parts_on_ray(
         DataError: a part can't be written, or a whole pass made none.
     """
     import ray
+    import ray.exceptions
 
     if not ray.is_initialized():
         ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
     left = list(parts)
     while left:
         made: set[int] = set()
-        for row in _pass(job, tagger, how, left, options):
-            if row["error"]:
-                raise DataError(row["error"])
-            made.add(int(row["part"]))
-            on_part(int(row["part"]), Tally.from_json(json.loads(row["tally"])))
+        why = "Ray's log says why"
+        try:
+            for row in _pass(job, tagger, how, left, options):
+                if row["error"]:
+                    raise DataError(row["error"])
+                made.add(int(row["part"]))
+                on_part(int(row["part"]), Tally.from_json(json.loads(row["tally"])))
+        except ray.exceptions.RayError as error:
+            why = str(error).strip().splitlines()[-1]
         if not made:
-            raise DataError(f"{job.root}: no actor could make any of {len(left)} parts; Ray's log says why")
+            raise DataError(f"{job.root}: no actor could make any of {len(left)} parts: {why}")
         left = [part for part in left if part not in made]
         if left:
             logger.warning("%d parts were lost with their nodes: they are made again", len(left))
