@@ -16,7 +16,7 @@ $(VENV)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,openvino]'
 	@touch $@
 
 demo: setup ## tag the sample articles: a table here, and demo.html
@@ -39,8 +39,9 @@ train: setup ## train the shipped tagger anew (CONFIG=configs/mini.yaml)
 evaluate: setup ## measure a tagger (TAGGER=fiqra-mini DEV=data/corpus/test.jsonl)
 	$(BIN)/fiqra evaluate $(or $(TAGGER),fiqra-mini) $(DEV)
 
-bench: setup ## speed beside a plain transformers pipeline
-	$(BIN)/python benchmarks/speed.py
+bench: setup ## speed beside transformers, sentence-transformers and ONNX Runtime (BENCH="--rounds 5 --paragraphs 400")
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/speed.py $(BENCH)
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist src/*.egg-info demo.html

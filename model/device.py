@@ -1,6 +1,7 @@
 """Device and precision: the only file that names cuda, mps and bfloat16, and the one that says why it chose."""
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -20,6 +21,36 @@ class Compute:
 
     device: torch.device
     bf16: bool
+
+    @property
+    def batch_tokens(self) -> int:
+        """How many tokens, padding included, a batch is best given."""
+        return 4096 if self.device.type == "cpu" else 32_768
+
+    @property
+    def batches_ahead(self) -> int:
+        """How many batches to start before waiting for the first: a GPU is not to wait for the next."""
+        return 0 if self.device.type == "cpu" else 2
+
+    def to_device(self, tensor: torch.Tensor) -> torch.Tensor:
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+    def to_host(self, tensors: list[torch.Tensor]) -> Callable[[], list[torch.Tensor]]:
+        """Start copying tensors to the CPU's memory, and return what waits for them."""
+        if self.device.type != "cuda":
+            on_host = [tensor.cpu() for tensor in tensors]
+            return lambda: on_host
+        pinned = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t, non_blocking=True) for t in tensors]
+        copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        copied.record()
+
+        def wait() -> list[torch.Tensor]:
+            copied.synchronize()
+            return pinned
+
+        return wait
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which a forward pass is to run."""

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
+from .backend import Backend, Batch
 from .decode import Array, ParagraphLogits, Span
-from .device import Compute
-from .network import TaggerNetwork
 from .text import NORMALISATIONS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-BATCH_TOKENS = 4096
 
 
 @dataclass(frozen=True)
@@ -87,46 +83,48 @@ def batches(cut: Sequence[Window], batch_tokens: int) -> Iterator[list[Window]]:
 
 
 def run(
-    network: TaggerNetwork,
+    backend: Backend,
     encoded: Sequence[EncodedParagraph],
     *,
     window: int,
     pad_id: int,
-    compute: Compute,
-    batch_tokens: int = BATCH_TOKENS,
+    batch_tokens: int | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> list[ParagraphLogits]:
     """Run the network over paragraphs and merge each paragraph's windows.
 
     Args:
+        batch_tokens: By default what suits the backend.
         on_batch: Called after every batch with the number of paragraphs whose last window it held.
     """
-    network.eval()
     cut = windows(encoded, window)
     parts: dict[Window, tuple[Array, Array, Array]] = {}
     left = np.bincount([w.paragraph for w in cut], minlength=len(encoded))
-    with torch.inference_mode(), compute.autocast():
-        for batch in batches(cut, batch_tokens):
-            ids = torch.full((len(batch), batch[0].length), pad_id)
-            mask = torch.zeros_like(ids)
-            for row, w in enumerate(batch):
-                tokens = encoded[w.paragraph].ids
-                inside = [tokens[0], *tokens[1 + w.start : 1 + w.end], tokens[-1]]
-                ids[row, : w.length] = torch.tensor(inside)
-                mask[row, : w.length] = 1
-            logits = network(ids.to(compute.device), mask.to(compute.device))
-            topic, actor, stance = (part.float().cpu().numpy() for part in logits)
-            done = 0
-            for row, w in enumerate(batch):
-                parts[w] = (topic[row], actor[row, : w.length], stance[row, : w.length])
-                left[w.paragraph] -= 1
-                done += int(left[w.paragraph] == 0)
-            if on_batch:
-                on_batch(done)
+    planned = list(batches(cut, batch_tokens or backend.batch_tokens))
+    filled = (_fill(batch, encoded, pad_id) for batch in planned)
+    for batch, (topic, actor, stance) in zip(planned, backend.run(filled), strict=True):
+        done = 0
+        for row, w in enumerate(batch):
+            parts[w] = (topic[row], actor[row, : w.length], stance[row, : w.length])
+            left[w.paragraph] -= 1
+            done += int(left[w.paragraph] == 0)
+        if on_batch:
+            on_batch(done)
     by_paragraph: list[list[Window]] = [[] for _ in encoded]
     for w in cut:
         by_paragraph[w.paragraph].append(w)
     return [merge([(w, *parts[w]) for w in own]) for own in by_paragraph]
+
+
+def _fill(batch: list[Window], encoded: Sequence[EncodedParagraph], pad_id: int) -> Batch:
+    """Return token ids and mask (B, L) of windows of which the first is the longest."""
+    ids = np.full((len(batch), batch[0].length), pad_id, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, w in enumerate(batch):
+        tokens = encoded[w.paragraph].ids
+        ids[row, : w.length] = [tokens[0], *tokens[1 + w.start : 1 + w.end], tokens[-1]]
+        mask[row, : w.length] = 1
+    return ids, mask
 
 
 def merge(parts: list[tuple[Window, Array, Array, Array]]) -> ParagraphLogits:

@@ -5,73 +5,32 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from importlib.resources import files
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from typing import TYPE_CHECKING, overload
 
 from . import inference
+from .backend import Backend, choose_backend
 from .decode import Decoding, ParagraphLogits, decode
-from .device import Compute, choose_compute
-from .encoder import build_encoder, load_encoder, merge_adapter, window_size
-from .errors import TaggerError, did_you_mean
+from .errors import TaggerError
 from .labels import LabelSet
-from .network import TaggerNetwork
 from .records import Article, Paragraph, TaggedParagraph
-from .text import NORMALISATIONS, split_paragraphs
+from .settings import TaggerSettings
+from .tagger_files import TaggerFiles, read_files
+from .text import split_paragraphs
 
 if TYPE_CHECKING:
+    import torch
     from tokenizers import Tokenizer
+
+    from .device import Compute
+    from .network import TaggerNetwork
+    from .openvino_backend import Export
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 3
-_ADAPTER, _ENCODER, _HEADS = "adapter.", "encoder.", "heads."
-
-
-@dataclass(frozen=True)
-class TaggerSettings:
-    """What `config.json` of a tagger folder holds.
-
-    `encoder_config` is None where the folder holds an adapter for the encoder of that name; otherwise the folder
-    holds the encoder whole, and this is its form. `adapter_scale` multiplies the adapter's product.
-    """
-
-    name: str
-    version: str
-    encoder: str
-    labels: LabelSet
-    decoding: Decoding
-    normalisation: str = "news"
-    max_length: int = 512
-    head_width: int = 256
-    adapter_scale: float = 1.0
-    encoder_config: dict[str, Any] | None = None
-    format: int = field(default=FORMAT)
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "labels": self.labels.to_json(), "decoding": self.decoding.to_json()}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any], where: str) -> "TaggerSettings":
-        if content.get("format") != FORMAT:
-            raise TaggerError(
-                f"{where}: tagger format {content.get('format')!r}; this version of fiqra reads format {FORMAT}"
-            )
-        try:
-            labels = LabelSet.from_json(content["labels"], where)
-            settings = cls(**{**content, "labels": labels, "decoding": Decoding.from_json(content["decoding"])})
-        except (KeyError, TypeError) as error:
-            raise TaggerError(f"{where}: not a tagger's config: {error}") from error
-        if settings.normalisation not in NORMALISATIONS:
-            known = ", ".join(NORMALISATIONS)
-            raise TaggerError(f"{where}: unknown normalisation {settings.normalisation!r}; expected one of {known}")
-        return settings
+__all__ = ["Tagger", "TaggerSettings"]
 
 
 class Tagger:
@@ -84,46 +43,129 @@ class Tagger:
     """
 
     def __init__(
-        self, settings: TaggerSettings, tensors: dict[str, torch.Tensor], tokenizer: "Tokenizer", compute: Compute
+        self,
+        settings: TaggerSettings,
+        tensors: "dict[str, torch.Tensor]",
+        tokenizer: "Tokenizer",
+        compute: "Compute",
     ) -> None:
-        """Build from a tagger folder's parts; most callers want `from_pretrained`.
+        """Build from a tagger folder's parts, to run with torch; most callers want `from_pretrained`.
 
         Args:
             tensors: `heads.*`, and either `adapter.*` or the whole `encoder.*`.
         """
+        from .encoder import window_size
+        from .loading import build_network
+        from .torch_backend import TorchBackend
+
+        network = build_network(settings, tensors, tokenizer).to(compute.device).eval()
+        self._begin(
+            settings,
+            tokenizer,
+            TorchBackend(network, compute),
+            window=window_size(network.encoder, settings.max_length),
+            pad_id=int(network.encoder.config.pad_token_id or 0),
+        )
+        self._tensors: dict[str, torch.Tensor] | None = tensors
+
+    def _begin(
+        self, settings: TaggerSettings, tokenizer: "Tokenizer", backend: Backend, *, window: int, pad_id: int
+    ) -> None:
         self.settings = settings
         self.tokenizer = tokenizer
-        self.compute = compute
-        self._tensors = tensors
-        self.network = _build_network(settings, tensors, tokenizer).to(compute.device)
-        self.network.eval()
-        self._window = window_size(self.network.encoder, settings.max_length)
-        self._pad_id = int(self.network.encoder.config.pad_token_id or 0)
+        self.backend = backend
+        self._window = window
+        self._pad_id = pad_id
+        self.files: TaggerFiles | None = None
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, *, device: str = "auto", precision: str = "auto") -> "Tagger":
+    def from_pretrained(
+        cls, name: str | Path, *, backend: str = "auto", device: str = "auto", precision: str = "auto"
+    ) -> "Tagger":
         """Load a tagger folder, or a released tagger by its name ("fiqra-mini").
+
+        With OpenVINO a network is converted on first use, and kept in the cache.
 
         Raises:
             TaggerError: no such tagger, or its files don't fit together; the text says which and what to do.
+            FiqraError: the backend, device or precision asked for is not to be had here.
         """
-        folder = _find(name)
-        where = str(folder / "config.json")
-        try:
-            content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            tensors = load_file(folder / "model.safetensors")
-            tokenizer_json = (folder / "tokenizer.json").read_text(encoding="utf-8")
-        except OSError as error:
-            raise TaggerError(f"{folder}: not a tagger folder: {error.filename} is missing or can't be read") from error
-        except (ValueError, SafetensorError) as error:
-            raise TaggerError(f"{folder}: a file of the tagger is damaged: {error}") from error
         from tokenizers import Tokenizer
 
-        settings = TaggerSettings.from_json(content, where)
-        return cls(settings, tensors, Tokenizer.from_str(tokenizer_json), choose_compute(device, precision))
+        files = read_files(name)
+        settings = TaggerSettings.from_json(files.config, str(files.folder / "config.json"))
+        tokenizer = Tokenizer.from_str(files.tokenizer_json)
+        if choose_backend(backend, device) == "openvino":
+            tagger = cls._on_openvino(files, settings, tokenizer, precision, fallback=backend == "auto")
+        else:
+            tagger = cls._on_torch(files, settings, tokenizer, device, precision)
+        tagger.files = files
+        return tagger
+
+    @classmethod
+    def _on_torch(
+        cls, files: TaggerFiles, settings: TaggerSettings, tokenizer: "Tokenizer", device: str, precision: str
+    ) -> "Tagger":
+        from .device import choose_compute
+
+        return cls(settings, _load_tensors(files), tokenizer, choose_compute(device, precision))
+
+    @classmethod
+    def _on_openvino(
+        cls,
+        files: TaggerFiles,
+        settings: TaggerSettings,
+        tokenizer: "Tokenizer",
+        precision: str,
+        *,
+        fallback: bool,
+    ) -> "Tagger":
+        """Load the exported network, or convert it; with `fallback`, what can't be converted runs with torch."""
+        from . import openvino_backend as ov
+
+        folder = ov.find_export(files.folder, files.sha256)
+        if folder is None:
+            on_torch = cls._on_torch(files, settings, tokenizer, "cpu", "fp32")
+            try:
+                folder = ov.export_to_cache(on_torch.network, on_torch.about_export(files.sha256))
+            except TaggerError as error:
+                if not fallback:
+                    raise
+                logger.warning("%s; running with torch", error)
+                return on_torch
+        about = ov.read_export(folder)
+        tagger = cls.__new__(cls)
+        backend = ov.OpenVinoBackend(folder, precision)
+        tagger._begin(settings, tokenizer, backend, window=about.window, pad_id=about.pad_id)
+        tagger._tensors = None
+        return tagger
+
+    def about_export(self, sha256: str, weights: str = "fp32") -> "Export":
+        """Return what an export of this tagger, of that digest, is to say of itself."""
+        from .openvino_backend import Export
+
+        return Export(sha256, self._window, self._pad_id, weights)
+
+    @property
+    def network(self) -> "TaggerNetwork":
+        """The network of a tagger that runs with torch."""
+        from .torch_backend import TorchBackend
+
+        if not isinstance(self.backend, TorchBackend):
+            raise TypeError(f"a tagger on {self.backend.name} has no torch network; load it with backend='torch'")
+        return self.backend.network
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the tagger's files; of a tagger that was loaded from some."""
+        if self.files is None:
+            raise ValueError("a tagger that was not loaded from files has no digest")
+        return self.files.sha256
 
     def save_pretrained(self, folder: str | Path, *, extra_files: dict[str, str] | None = None) -> None:
         """Write the tagger folder whole, then move it into place. `extra_files` maps further names to their text."""
+        from safetensors.torch import save_file
+
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".tagger-", dir=folder.parent))
@@ -131,7 +173,8 @@ class Tagger:
             config = json.dumps(self.settings.to_json(), ensure_ascii=False, indent=2)
             (scratch / "config.json").write_text(config + "\n", encoding="utf-8")
             (scratch / "tokenizer.json").write_text(self.tokenizer.to_str(), encoding="utf-8")
-            stored = {key: _halved(tensor).contiguous() for key, tensor in self._tensors.items()}
+            tensors = _load_tensors(self.files) if self._tensors is None and self.files else self._tensors or {}
+            stored = {key: _halved(tensor).contiguous() for key, tensor in tensors.items()}
             save_file(stored, scratch / "model.safetensors", metadata={"format": "pt"})
             for name, text in (extra_files or {}).items():
                 (scratch / name).write_text(text, encoding="utf-8")
@@ -149,7 +192,7 @@ class Tagger:
     @property
     def id(self) -> str:
         """Name and version, as every tagged paragraph carries them."""
-        return f"{self.settings.name} {self.settings.version}"
+        return self.settings.id
 
     @overload
     def tag(self, texts: str | Article) -> list[TaggedParagraph]: ...
@@ -171,13 +214,23 @@ class Tagger:
         self, articles: Sequence[Article], *, on_batch: Callable[[int], None] | None = None
     ) -> list[list[TaggedParagraph]]:
         """Tag articles, in batches across them. `on_batch` is told after each batch how many paragraphs it finished."""
+        encoded = self.encode(articles)
+        return self.read_off(articles, encoded, self.run(encoded, on_batch=on_batch))
+
+    def encode(self, articles: Sequence[Article]) -> list[inference.EncodedParagraph]:
+        """Tokenize the articles' paragraphs, one after the other."""
         texts = [paragraph.text for article in articles for paragraph in article.paragraphs]
-        encoded = inference.encode(texts, self.tokenizer, self.settings.normalisation)
-        logits = iter(zip(self.run(encoded, on_batch=on_batch), encoded, strict=True))
-        return [
-            [self._read_off(article, paragraph, *next(logits)) for paragraph in article.paragraphs]
-            for article in articles
-        ]
+        return inference.encode(texts, self.tokenizer, self.settings.normalisation)
+
+    def read_off(
+        self,
+        articles: Sequence[Article],
+        encoded: Sequence[inference.EncodedParagraph],
+        logits: Sequence[ParagraphLogits],
+    ) -> list[list[TaggedParagraph]]:
+        """Turn logits into tagged paragraphs, a list for each article; `encode` and `run` gave the other two."""
+        each = iter(zip(logits, encoded, strict=True))
+        return [[self._read_off(article, p, *next(each)) for p in article.paragraphs] for article in articles]
 
     def _read_off(
         self, article: Article, paragraph: Paragraph, logits: ParagraphLogits, encoded: inference.EncodedParagraph
@@ -199,9 +252,7 @@ class Tagger:
         self, encoded: Sequence[inference.EncodedParagraph], *, on_batch: Callable[[int], None] | None = None
     ) -> list[ParagraphLogits]:
         """Return each paragraph's logits, its windows merged."""
-        return inference.run(
-            self.network, encoded, window=self._window, pad_id=self._pad_id, compute=self.compute, on_batch=on_batch
-        )
+        return inference.run(self.backend, encoded, window=self._window, pad_id=self._pad_id, on_batch=on_batch)
 
     def with_decoding(self, decoding: Decoding) -> "Tagger":
         """Set thresholds and temperatures, and return the tagger."""
@@ -217,51 +268,23 @@ def _as_article(text: str | Article, i: int) -> Article:
     return Article(f"text-{i}", tuple(Paragraph(k, part) for k, part in enumerate(split_paragraphs(text))))
 
 
-def _build_network(settings: TaggerSettings, tensors: dict[str, torch.Tensor], tokenizer: "Tokenizer") -> TaggerNetwork:
-    if settings.encoder_config is None:
-        own_tokenizer, encoder = load_encoder(settings.encoder)
-        if own_tokenizer.get_vocab() != tokenizer.get_vocab():
-            raise TaggerError(
-                f"tagger {settings.name!r}: the encoder {settings.encoder!r} found here is not the one it was trained "
-                "on: their vocabularies differ; use the versions of fiqra and of the encoder that made the tagger"
-            )
-        adapter = {key.removeprefix(_ADAPTER): t for key, t in tensors.items() if key.startswith(_ADAPTER)}
-        merge_adapter(encoder, adapter, scale=settings.adapter_scale)
-        expected: Iterable[str] = (_HEADS,)
-    else:
-        encoder = build_encoder(settings.encoder_config)
-        expected = (_HEADS, _ENCODER)
-    network = TaggerNetwork(
-        encoder,
-        n_topics=len(settings.labels.topics),
-        n_stances=len(settings.labels.stances),
-        head_width=settings.head_width,
-    )
-    state = {key: tensor.float() for key, tensor in tensors.items() if key.startswith(tuple(expected))}
+def _load_tensors(files: TaggerFiles) -> "dict[str, torch.Tensor]":
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
-        missing, unexpected = network.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise TaggerError(f"tagger {settings.name!r}: its weights do not fit its config: {error}") from error
-    missing = [key for key in missing if key.startswith(tuple(expected)) and not key.endswith("position_ids")]
-    if missing or unexpected:
-        raise TaggerError(f"tagger {settings.name!r}: weights missing {missing[:3]}, not expected {unexpected[:3]}")
-    return network
+        return load_file(files.weights)
+    except OSError as error:
+        raise TaggerError(
+            f"{files.folder}: not a tagger folder: {error.filename} is missing or can't be read"
+        ) from error
+    except SafetensorError as error:
+        raise TaggerError(f"{files.folder}: a file of the tagger is damaged: {error}") from error
 
 
-def _halved(tensor: torch.Tensor) -> torch.Tensor:
+def _halved(tensor: "torch.Tensor") -> "torch.Tensor":
     """Return the tensor in half precision where that loses nothing, so that a rounded tagger is stored small."""
+    import torch
+
     half = tensor.half()
     return half if torch.equal(half.to(tensor.dtype), tensor) else tensor
-
-
-def _find(name: str | Path) -> Path:
-    if (Path(name) / "config.json").is_file():
-        return Path(name)
-    released = Path(str(files(__package__) / "released"))
-    names = sorted(path.parent.name for path in released.glob("*/config.json"))
-    if str(name) in names:
-        return released / str(name)
-    raise TaggerError(
-        f"no tagger {str(name)!r}: neither a folder with a config.json, nor a released tagger "
-        f"({', '.join(names) or 'none installed'}){did_you_mean(str(name), names)}"
-    )

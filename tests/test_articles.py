@@ -5,9 +5,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fiqra.articles import ArticleReader, Reject, build_article, decode_bytes
+from fiqra.articles import ArticleReader, Reject, build_article
 from fiqra.model.errors import DataError
 from fiqra.model.records import Article
+from fiqra.record_files import decode_bytes
 
 BODY = "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار.\nورحبت بغداد بالاتفاق ودعت إلى ضبط الحدود."
 

@@ -22,6 +22,7 @@ from ..model.network import Logits, TaggerNetwork
 from ..model.records import LabelledParagraph
 from ..model.tagger import Tagger, TaggerSettings
 from .build import build_network, fit_standardisation, free_to_train, stored_tensors
+from ..model.torch_backend import TorchBackend
 from .calibration import fit_decoding
 from .checkpoint import RunStateCallback, last_checkpoint
 from .config import DataFile, RunConfig
@@ -152,7 +153,7 @@ def _dev_measures(
     compute: Compute,
 ) -> dict[str, float]:
     """Return the measures that an epoch is chosen by, thresholds fitted as they will be at the end."""
-    logits = inference.run(network, encoded, window=window, pad_id=pad_id, compute=compute)
+    logits = inference.run(TorchBackend(network, compute), encoded, window=window, pad_id=pad_id)
     decoding = fit_decoding(records, logits, encoded, labels)
     tagged, stances = read_off(records, logits, encoded, labels, decoding)
     measured = evaluate(records, tagged, stances, labels, n_resamples=0)

@@ -1,20 +1,21 @@
-"""Files -> articles: text, HTML, JSON, CSV and Parquet, decoded, cut into paragraphs, cleared of page remnants."""
+"""Files -> articles: text, HTML and records, decoded, cut into paragraphs, cleared of page remnants."""
 
-import csv
-import io
-import json
 import logging
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .model.errors import DataError, did_you_mean
 from .model.records import Article, Paragraph
 from .model.text import ARABIC_LETTER, split_paragraphs
+from .record_files import Place, broken_characters, decode_bytes, records
 from .remnants import part_remnants
+from .storage import is_remote, list_remote, open_input
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +32,28 @@ _DEFAULT_COLUMNS = {
     "outlet": ("outlet", "source", "site", "publisher", "المصدر"),
 }
 _LEADING_DATE = re.compile(r"\s*date[:\s]\s*(\d{4}-\d{2}-\d{2})\b[\s:،,\-–—]*", re.I)
-_MOJIBAKE = re.compile("[طظ][^\u0621-\u064a]")
 
 
 @dataclass(frozen=True)
 class Reject:
-    """Something that could not be read: where it stands, and why."""
+    """Something that could not be read: where it stands, and why. `retry`: it may be read another time."""
 
     where: str
     reason: str
+    retry: bool = False
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file, one of `FORMATS`, and the id of the article that fills it where it is no file of records."""
+
+    path: str
+    article_id: str
+    kind: str
+
+    @property
+    def of_records(self) -> bool:
+        return self.kind not in ("txt", "html")
 
 
 @dataclass
@@ -47,7 +61,8 @@ class ArticleReader:
     """Iterates over the articles in files, folders and standard input; what can't be read comes as a `Reject`.
 
     Args:
-        paths: Files, folders (searched through, in order of name) and "-" for standard input.
+        paths: Files, folders (searched through, in order of name), addresses of a remote filesystem (s3://…) and "-"
+            for standard input.
         columns: For records, the column of each field (text, id, title, date, outlet) where it isn't a usual name.
         file_format: One of `FORMATS`, for standard input and files whose ending doesn't say.
         keep_all: Keep page remnants as paragraphs.
@@ -61,104 +76,127 @@ class ArticleReader:
     file_format: str | None = None
     keep_all: bool = False
     bytes_read: int = field(default=0, init=False)
-    bytes_total: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._files = [file for path in self.paths for file in self._expand(path)]
-        self.bytes_total = sum(path.stat().st_size for path, _ in self._files if str(path) != _STDIN)
+        self.files = [file for path in self.paths for file in self._expand(path)]
 
-    def _expand(self, given: str) -> list[tuple[Path, str]]:
-        """Return the files of a path, each with the id of an article that fills it."""
+    @property
+    def bytes_total(self) -> int:
+        return sum(_size(file.path) for file in self.files)
+
+    def _expand(self, given: str) -> list[InputFile]:
         path = Path(given)
         if given == _STDIN:
-            return [(path, "stdin")]
-        if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in _ENDINGS)
-            if not found:
-                raise DataError(f"{path}: no file ending in {', '.join(_ENDINGS)} in this folder")
-            passed = sum(1 for file in path.rglob("*") if file.is_file()) - len(found)
-            if passed:
-                logger.warning("%s: %d files of other endings are not read", path, passed)
-            return [(file, file.relative_to(path).as_posix()) for file in found]
+            return [InputFile(given, "stdin", self.file_format or "txt")]
+        if is_remote(given) or path.is_dir():
+            return self._expand_folder(given)
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
         if not self.file_format and path.suffix.lower() not in _ENDINGS:
             raise DataError(f"{path}: can't tell its format from {path.suffix!r}; say --format {'|'.join(FORMATS)}")
-        return [(path, path.name)]
+        return [InputFile(given, path.name, self.file_format or _ENDINGS[path.suffix.lower()])]
+
+    def _expand_folder(self, given: str) -> list[InputFile]:
+        """Return the files of known endings in a folder, or at an address, which may be that of a file."""
+        if is_remote(given):
+            inside = list_remote(given)
+        else:
+            folder = Path(given)
+            found = sorted(file for file in folder.rglob("*") if file.is_file())
+            inside = [(str(file), file.relative_to(folder).as_posix()) for file in found]
+        known = [
+            InputFile(path, name, self.file_format or _ENDINGS[Path(name).suffix.lower()])
+            for path, name in inside
+            if Path(name).suffix.lower() in _ENDINGS
+        ]
+        if not known:
+            raise DataError(f"{given}: no file ending in {', '.join(_ENDINGS)} in this folder")
+        if len(inside) > len(known):
+            logger.warning("%s: %d files of other endings are not read", given, len(inside) - len(known))
+        return known
 
     def __iter__(self) -> Iterator[Article | Reject]:
-        for path, article_id in self._files:
-            before = self.bytes_read
-            try:
-                yield from self._read_file(path, article_id)
-            except OSError as error:
-                yield Reject(str(path), f"can't read it: {error.strerror}")
-            except DataError as error:
-                yield Reject(str(path), str(error))
-            if str(path) != _STDIN:
-                self.bytes_read = before + path.stat().st_size if path.exists() else before
+        for file in self.files:
+            yield from self.read(file)
+            self.bytes_read += _size(file.path)
 
-    def _read_file(self, path: Path, article_id: str) -> Iterator[Article | Reject]:
-        kind = self.file_format if self.file_format else _ENDINGS.get(path.suffix.lower(), "txt")
-        if kind == "parquet":
-            yield from self._read_records(path, parquet_records(path))
+    def read(self, file: InputFile, start: Place | None = None, stop: int | None = None) -> Iterator[Article | Reject]:
+        """Yield a file's articles; with `start` and `stop` (see `records`), only those of these records."""
+        try:
+            with _spooled_stdin() if file.path == _STDIN else open_input(file.path) as content:
+                yield from self._read_file(file, content, start, stop)
+        except OSError as error:
+            yield Reject(file.path, f"can't read it: {error.strerror or error}", retry=True)
+        except DataError as error:
+            yield Reject(file.path, str(error))
+
+    def _read_file(
+        self, file: InputFile, content: IO[bytes], start: Place | None, stop: int | None
+    ) -> Iterator[Article | Reject]:
+        if file.of_records:
+            found = records(content, file.kind, file.path, start=start, stop=stop)
+            yield from self._read_records(file, found, strict=start is None)
             return
-        content = sys.stdin.buffer.read() if str(path) == _STDIN else path.read_bytes()
-        if not content.strip():
+        whole = content.read()
+        if not whole.strip():
             raise DataError("is empty")
-        text = decode_bytes(content, str(path))
-        if kind == "txt":
-            yield self._build(str(path), article_id, text, {})
-        elif kind == "html":
-            fields, body = extract_html(text)
-            yield self._build(str(path), article_id, body, fields)
-        elif kind in ("csv", "tsv"):
-            yield from self._read_records(path, _csv_records(text, "\t" if kind == "tsv" else None))
-        else:
-            yield from self._read_records(path, _json_records(text, lines=kind == "jsonl"))
+        text = decode_bytes(whole, file.path)
+        fields, body = ({}, text) if file.kind == "txt" else extract_html(text)
+        yield self._build(file.path, file.article_id, body, fields)
 
-    def _read_records(self, path: Path, records: Iterable[tuple[str, Any]]) -> Iterator[Article | Reject]:
-        """`records` gives (place in the file, record or the error it is read with)."""
+    def _read_records(
+        self, file: InputFile, found: Iterable[tuple[str, Any]], *, strict: bool
+    ) -> Iterator[Article | Reject]:
+        """`found` gives (place in the file, record or the error it is read with).
+
+        `strict`: where the first record lacks a column, so will the rest, which is not tried.
+        """
         columns: dict[str, str | None] | None = None
         n = 0
-        for place, record in records:
+        for place, record in found:
             n += 1
-            where = f"{path}:{place}"
+            where = f"{file.path}:{place}"
             if isinstance(record, DataError):
                 yield Reject(where, str(record))
                 continue
             if not isinstance(record, Mapping):
                 yield Reject(where, f"expected a record with named fields, found {type(record).__name__}")
                 continue
-            if columns is None or (columns["text"] not in record):
-                columns = self._find_columns(record, where)
+            if columns is None or columns["text"] not in record:
+                try:
+                    columns = self._find_columns(record)
+                except DataError as error:
+                    if strict and columns is None:
+                        raise DataError(f"{where}: {error}") from None
+                    yield Reject(where, str(error))
+                    continue
             fields = {key: _as_text(record.get(column)) if column else None for key, column in columns.items()}
             body = record.get(str(columns["text"]))
             if not isinstance(body, str):
                 yield Reject(where, f"field {columns['text']!r}: expected text, found {body!r}")
                 continue
-            yield self._build(where, fields["id"] or f"{path.name}:{place}", body, fields)
+            yield self._build(where, fields["id"] or f"{Path(file.path).name}:{place}", body, fields)
         if n == 0:
             raise DataError("holds no record")
 
-    def _find_columns(self, record: Mapping[str, Any], where: str) -> dict[str, str | None]:
+    def _find_columns(self, record: Mapping[str, Any]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
         present = [str(key) for key in record]
         for key, names in _DEFAULT_COLUMNS.items():
             wanted = self.columns.get(key)
             if wanted and wanted not in record:
                 raise DataError(
-                    f"{where}: no column {wanted!r} for the {key}{did_you_mean(wanted, present)}; "
-                    f"it has {', '.join(present)}"
+                    f"no column {wanted!r} for the {key}{did_you_mean(wanted, present)}; it has {', '.join(present)}"
                 )
             found[key] = wanted or next((name for name in names if name in record), None)
         if found["text"] is None:
-            raise DataError(
-                f"{where}: no column for the text; it has {', '.join(present)}: name one with --text-column"
-            )
+            raise DataError(f"no column for the text; it has {', '.join(present)}: name one with --text-column")
         return found
 
     def _build(self, where: str, article_id: str, body: str, fields: Mapping[str, str | None]) -> Article | Reject:
+        for name, text in (("text", body), ("id", article_id), *fields.items()):
+            if broken := broken_characters(text or ""):
+                return Reject(where, f"{name}: {broken}")
         article = build_article(
             body,
             article_id=article_id,
@@ -209,31 +247,16 @@ def fault_of(article: Article, body: str) -> str | None:
     return None if article.paragraphs else "only_remnants"
 
 
-def decode_bytes(content: bytes, where: str) -> str:
-    """Decode UTF-8 (with or without BOM), UTF-16 with BOM, or Windows-1256, which is said in the log.
+def _size(path: str) -> int:
+    return Path(path).stat().st_size if not is_remote(path) and Path(path).exists() else 0
 
-    Raises:
-        DataError: it is none of these.
-    """
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            return content.decode("utf-16")
-        except UnicodeDecodeError:
-            pass
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        at = error.start
-    if b"\x00" not in content:
-        text = content.decode("cp1256")
-        foreign = [char for char in text if not char.isascii()]
-        arabic = sum(1 for char in foreign if ARABIC_LETTER.match(char) or char in "،؛؟«»ـًٌٍَُِّْ")
-        if arabic >= 0.7 * len(foreign) and len(_MOJIBAKE.findall(text)) < 0.2 * arabic:
-            logger.warning("%s: read as Windows-1256", where)
-            return text
-    raise DataError(
-        f"can't decode it: neither UTF-8 (byte {at} is {content[at]:#04x}) nor Windows-1256; save it as UTF-8"
-    )
+
+def _spooled_stdin() -> IO[bytes]:
+    """Return standard input as a file that can be read twice; what is long is put on the disk."""
+    spool = tempfile.SpooledTemporaryFile(max_size=64 << 20)
+    shutil.copyfileobj(sys.stdin.buffer, spool)
+    spool.seek(0)
+    return spool
 
 
 def _as_text(value: Any) -> str | None:
@@ -248,62 +271,11 @@ def extract_html(page: str) -> tuple[dict[str, str | None], str]:
     """
     import trafilatura
 
-    found = trafilatura.bare_extraction(page, with_metadata=True, include_comments=False, include_tables=False)
+    try:
+        found = trafilatura.bare_extraction(page, with_metadata=True, include_comments=False, include_tables=False)
+    except Exception as error:  # pages are broken in ways that no list of errors names
+        raise DataError(f"the page can't be parsed: {error!r}") from error
     body = (found.text if found else "") or ""
     if not body.strip():
         raise DataError("no main text found in the page")
     return {"title": found.title, "date": found.date, "outlet": found.sitename}, body
-
-
-def _json_records(text: str, *, lines: bool) -> Iterator[tuple[str, Any]]:
-    if lines:
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                yield str(number), _parse_json(line)
-        return
-    content = _parse_json(text)
-    if isinstance(content, DataError):
-        raise content
-    for number, record in enumerate(content if isinstance(content, list) else [content], 1):
-        yield str(number), record
-
-
-def _parse_json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        return DataError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
-    except RecursionError:
-        return DataError("not an article: JSON nested too deep")
-
-
-def _csv_records(text: str, delimiter: str | None) -> Iterator[tuple[str, Any]]:
-    if delimiter is None:
-        head = text.split("\n", 1)[0]
-        delimiter = max(",;\t", key=head.count)  # Excel writes ";" where the comma is the decimal sign
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    usual = csv.field_size_limit(sys.maxsize)  # of the whole process: put back below
-    try:
-        width = len(reader.fieldnames or [])
-        for record in reader:
-            if None in record:
-                yield str(reader.line_num), DataError(f"more than the {width} fields that the heading names")
-            else:
-                yield str(reader.line_num), record
-    finally:
-        csv.field_size_limit(usual)
-
-
-def parquet_records(path: Path) -> Iterator[tuple[str, Any]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise DataError(f"not a Parquet file: {error}") from error
-    number = 0
-    for batch in file.iter_batches(batch_size=256):
-        for record in batch.to_pylist():
-            number += 1
-            yield str(number), record

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
+Backend = Literal["auto", "torch", "openvino"]
 DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes the best that is here.")]
+BackendOption = Annotated[
+    Backend, typer.Option(help="What runs the network; auto takes OpenVINO on a CPU where it is installed.")
+]
 PrecisionOption = Annotated[Precision, typer.Option(help="auto takes bf16 where the processor has it.")]
 LabelsOption = Annotated[
     Path | None, typer.Option("--labels", help="A label set (YAML); by default that of the shipped tagger.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes; errors only.")]
+
+
+STOPPED = 130  # the exit code of what Ctrl-C ended
 
 
 @contextmanager

@@ -37,6 +37,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         scratch.unlink(missing_ok=True)
 
 
+def fsynced(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk before going on: a power cut then takes nothing of it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """Write records to `path` as JSON lines, whole or not at all."""
     write_whole(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))

@@ -11,11 +11,12 @@ from typing import Any
 
 from .actor_resolution import ArticleResolver, Mention
 from .actors import ActorList
-from .articles import Reject, parquet_records
+from .articles import Reject
 from .model.errors import DataError
 from .model.labels import LabelSet
 from .model.records import Actor, Position, TaggedParagraph
 from .model.text import SENTENCE_END
+from .record_files import parquet_records
 from .training.labelled import read_lines
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?!\d)")

@@ -125,7 +125,7 @@ def as_written(value: str) -> str:
 class ParquetResults:
     """The records of the JSONL, a row a paragraph, with positions as a nested list."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | IO[bytes]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
