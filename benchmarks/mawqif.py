@@ -127,7 +127,7 @@ def stance_measures(
 
     def named(summed: dict[str, Floats]) -> dict[tuple[str, ...], Any]:
         by_target = favor_against(summed["stance"])  # (..., K)
-        found = {(topic,): by_target[..., k] for k, topic in enumerate(labels.topic_ids)}
+        found: dict[tuple[str, ...], Any] = {(topic,): by_target[..., k] for k, topic in enumerate(labels.topic_ids)}
         return {**found, ("mean",): by_target.mean(-1), ("pooled",): favor_against(summed["stance"].sum(-3))}
 
     counts = {"stance": stance_counts(len(gold), stances, labels)}

@@ -174,21 +174,23 @@ def probe_words(tagger: Tagger) -> list[PairOutcome]:
     return outcomes
 
 
-def probe_noise(tagger: Tagger, *, n: int = N_NOISY, seed: int = 0) -> dict[str, Share]:
-    """Return for each kind of noise how many of `n` paragraphs of the test split come out the same."""
+def probe_noise(tagger: Tagger, *, n: int = N_NOISY, seed: int = 0) -> dict[str, dict[str, bool]]:
+    """Return for each kind of noise whether the first `n` paragraphs of the test split that it can change, by their
+    ids, come out the same.
+    """
     records = [r for r in read_labelled(DATA / "corpus/test.jsonl", tagger.labels) if r.positions]
-    clean, noisy = [], []
-    for kind, make in NOISES.items():
-        for record in [record for record in records if applies(kind, record.text)][:n]:
-            clean.append(record.text)
-            noisy.append((kind, make(record.text, random.Random(f"{seed} {kind} {record.id}"))))
-    once = list(dict.fromkeys(clean))
-    answers = _tag(tagger, [*once, *("".join(pieces) for _, pieces in noisy)])
-    expected = {text: clean_answer(tagged, text) for text, tagged in zip(once, answers, strict=False)}
-    same: dict[str, list[bool]] = {kind: [] for kind in NOISES}
-    for text, (kind, pieces), tagged in zip(clean, noisy, answers[len(once) :], strict=True):
-        same[kind].append(clean_answer(tagged, pieces) == expected[text])
-    return {kind: Share(sum(own), len(own)) for kind, own in same.items()}
+    noisy = [
+        (kind, record, make(record.text, random.Random(f"{seed} {kind} {record.id}")))
+        for kind, make in NOISES.items()
+        for record in [record for record in records if applies(kind, record.text)][:n]
+    ]
+    clean = list(dict.fromkeys(record.text for _, record, _ in noisy))
+    answers = _tag(tagger, [*clean, *("".join(pieces) for *_, pieces in noisy)])
+    expected = {text: clean_answer(tagged, text) for text, tagged in zip(clean, answers, strict=False)}
+    same: dict[str, dict[str, bool]] = {kind: {} for kind in NOISES}
+    for (kind, record, pieces), tagged in zip(noisy, answers[len(clean) :], strict=True):
+        same[kind][record.id] = clean_answer(tagged, pieces) == expected[record.text]
+    return same
 
 
 def probe_masked(tagger: Tagger) -> dict[str, dict[str, float]]:
@@ -237,7 +239,9 @@ def _report(tagger: Tagger, only: Sequence[str], *, failures: bool) -> list[str]
         lines.append(f"| {name} | {passed} | {direction} |")
         named += [line for outcome in outcomes for line in outcome.wrong]
     if "noise" in only:
-        lines += [f"| noise: {kind} | {share} | |" for kind, share in probe_noise(tagger).items()]
+        for kind, same in probe_noise(tagger).items():
+            lines.append(f"| noise: {kind} | {Share(sum(same.values()), len(same))} | |")
+            named += [f"{id}: comes out otherwise with noise: {kind}" for id, is_same in same.items() if not is_same]
     if "masked" in only:
         lines += ["", "| stance given topic and actor, macro-F1 | |", "| --- | --- |"]
         for name, leaf in probe_masked(tagger).items():

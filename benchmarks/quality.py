@@ -21,6 +21,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,8 @@ def run(arguments: argparse.Namespace) -> None:
         if result is None:
             start = time.perf_counter()
             ready = replace(settings, encoder=encoder_folder(settings.encoder))
-            metrics = run_tagger(tagger, dev) if method == "tagger" else run_peer(method, train, dev, labels, ready)
+            with redirect_stdout(sys.stderr):  # where the libraries' chatter belongs
+                metrics = run_tagger(tagger, dev) if method == "tagger" else run_peer(method, train, dev, labels, ready)
             result = {"key": own, "seconds": round(time.perf_counter() - start, 1), "metrics": metrics}
             write_whole(path, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
             _say(f"{method}: {result['seconds']} s")

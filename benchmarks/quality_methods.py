@@ -6,7 +6,8 @@ Shapes: N paragraphs, C columns: K topics, then K x S pairs of topic and stance.
 import math
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from sklearn.pipeline import FeatureUnion
 
 from fiqra.model import bundled
 from fiqra.model.device import choose_compute
+from fiqra.model.encoder import BUNDLED_HUB_ID
 
 Floats = npt.NDArray[np.float64]
 Truth = npt.NDArray[np.bool_]
@@ -39,7 +41,7 @@ class Settings:
 def encoder_folder(name: str) -> str:
     """Return the folder (or hub id) under which `transformers` finds an encoder; "bundled" is ours."""
     weights = bundled.weights_path() if name == "bundled" else None
-    return str(bundled.bundled_folder(weights)) if weights else bundled.BUNDLED_HUB_ID if name == "bundled" else name
+    return str(bundled.bundled_folder(weights)) if weights else BUNDLED_HUB_ID if name == "bundled" else name
 
 
 def fit_tfidf(texts: Sequence[str], truth: Truth, settings: Settings) -> Predict:
@@ -78,12 +80,13 @@ def fit_setfit(texts: Sequence[str], truth: Truth, settings: Settings) -> Predic
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
-    model = SetFitModel.from_pretrained(
-        settings.encoder,
-        multi_target_strategy="one-vs-rest",
-        head_params={"max_iter": 2000},
-        device=str(choose_compute("auto", "fp32").device),
-    )
+    with _no_news():
+        model = SetFitModel.from_pretrained(
+            settings.encoder,
+            multi_target_strategy="one-vs-rest",
+            head_params={"max_iter": 2000},
+            device=str(choose_compute("auto", "fp32").device),
+        )
     n_pairs = 2 * settings.setfit_iterations * len(texts)
     with tempfile.TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
@@ -94,7 +97,6 @@ def fit_setfit(texts: Sequence[str], truth: Truth, settings: Settings) -> Predic
             seed=settings.seed,
             save_strategy="no",
             report_to="none",
-            show_progress_bar=False,
         )
         data = Dataset.from_dict({"text": list(texts), "label": truth.astype(int).tolist()})
         trainer = Trainer(model=model, args=arguments, train_dataset=data)
@@ -107,14 +109,12 @@ def fit_sequence_classifier(texts: Sequence[str], truth: Truth, settings: Settin
     import transformers
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 
-    verbosity = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()  # that the head is new is no news
     tokenizer = AutoTokenizer.from_pretrained(settings.encoder)
     transformers.set_seed(settings.seed)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        settings.encoder, num_labels=truth.shape[1], problem_type="multi_label_classification", dtype=torch.float32
-    )
-    transformers.utils.logging.set_verbosity(verbosity)
+    with _no_news():
+        model = AutoModelForSequenceClassification.from_pretrained(
+            settings.encoder, num_labels=truth.shape[1], problem_type="multi_label_classification", dtype=torch.float32
+        )
     limit = int(min(512, model.config.max_position_embeddings))
 
     def encode(batch: Sequence[str]) -> Any:
@@ -130,8 +130,6 @@ def fit_sequence_classifier(texts: Sequence[str], truth: Truth, settings: Settin
             seed=settings.seed,
             save_strategy="no",
             report_to="none",
-            disable_tqdm=True,
-            logging_strategy="no",
             use_cpu=on_cpu,
             dataloader_pin_memory=not on_cpu,
         )
@@ -143,6 +141,17 @@ def fit_sequence_classifier(texts: Sequence[str], truth: Truth, settings: Settin
         return expit(np.asarray(trainer.predict(rows).predictions, dtype=float))  # type: ignore[no-any-return]
 
     return predict
+
+
+@contextmanager
+def _no_news() -> Iterator[None]:
+    """Keep `transformers` from telling that a head or pooler is new."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    yield
+    logging.set_verbosity(verbosity)
 
 
 FITS: dict[str, Callable[[Sequence[str], Truth, Settings], Predict]] = {

@@ -82,7 +82,7 @@ def test_tfidf_learns_and_bears_a_column_that_never_holds(tiny_encoder):
     assert (probs[:, 2] == 0).all()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.pin_memory:UserWarning")
 def test_setfit_trains_on_the_tiny_encoder(tiny_encoder):
     pytest.importorskip("setfit", reason="the extra 'bench' is not installed here")
     predict = FITS["setfit"](TEXTS, TRUTH, Settings(str(tiny_encoder), setfit_iterations=1))
