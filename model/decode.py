@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .labels import LabelSet
 from .records import Actor, Position
+from .text import normalise_news
 
 Array = npt.NDArray[np.floating[Any]]
 Span = tuple[int, int]
@@ -153,7 +154,8 @@ def decode(
 
 
 _MARKS = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u0640"  # they belong to the letter before them
-_AND_THE = re.compile("وال\\w{3}")  # "and the …": the conjunction is no part of the name; والي and والدة are words
+# "And the …": the conjunction is no part of the name; والي and والدة are words.
+_AND_THE = re.compile(f"و[{_MARKS}]*([اأإآٱ][{_MARKS}]*ل[{_MARKS}]*(?:[^\\W_{_MARKS}][{_MARKS}]*){{3}})")
 _PAIRS = {'"': '"', "«": "»", "“": "”", "(": ")"}
 
 
@@ -171,8 +173,8 @@ def quote_span(token_spans: Sequence[Span], text: str) -> Span | None:
         end += 1
     while start < end and not text[start].isalnum():
         start += 1
-    if _AND_THE.match(text, start, end):
-        start += 1
+    if joined := _AND_THE.match(text, start, end):
+        start = joined.start(1)
     while end > start and not _in_word(text[end - 1]):
         end -= 1
     if end <= start:
@@ -210,10 +212,10 @@ def _read_off(
 
 
 def _one_stance_each(positions: list[Position]) -> tuple[Position, ...]:
-    """Keep one stance for an actor's wording on a topic: the likeliest, at the wording's first mention."""
+    """Keep one stance for an actor's wording on a topic, however it is written: the likeliest, at the first mention."""
     best: dict[tuple[str | None, str], Position] = {}
     for position in positions:
-        key = (position.actor.text if position.actor else None, position.topic)
+        key = (normalise_news(position.actor.text).text if position.actor else None, position.topic)
         if key not in best or (position.prob or 0) > (best[key].prob or 0):
             best[key] = position
     return tuple(best.values())

@@ -77,7 +77,7 @@ def normalise_news(text: str) -> Normalised:
     """Normalise for the encoders that were trained on raw web text.
 
     NFKC; no diacritics, tatweel or invisible marks; one form of alef, keh, yeh, heh, digit, quotation mark and dash;
-    runs of white space as one space.
+    runs of white space as one space, none before or after the text.
     """
     pieces: list[str] = []
     starts: list[int] = []
@@ -95,6 +95,8 @@ def normalise_news(text: str) -> Normalised:
             pieces.append(out)
             starts.append(i)
             ends.append(i + 1)
+    if pieces and pieces[-1] == " ":  # a space at the end would be a token of its own
+        del pieces[-1], starts[-1], ends[-1]
     return Normalised("".join(pieces), starts, ends)
 
 

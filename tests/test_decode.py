@@ -66,7 +66,9 @@ def test_positions_are_read_off_topics_that_are_on(labels):
         ("أكد الجانب العراقيّ، أمس", [(4, 10), (11, 19)], "الجانب العراقيّ"),
         ("وزير الخارجية العراقي", [(0, 4), (5, 10)], "وزير الخارجية"),
         ("بغداد والولايات المتحدة", [(6, 15), (16, 23)], "الولايات المتحدة"),
+        ("بغداد وَأَلْولايات المتحدة", [(6, 18), (19, 26)], "أَلْولايات المتحدة"),
         ("أمر والي نينوى", [(4, 8), (9, 14)], "والي نينوى"),
+        ("أمر والــي نينوى", [(4, 10), (11, 16)], "والــي نينوى"),
         ("«حماس» رفضت", [(0, 1), (1, 4)], "حماس"),
         ("(واع) قالت", [(0, 1)], None),
     ],
@@ -83,6 +85,17 @@ def test_a_quote_is_never_empty_and_never_outside_the_text(text, data):
     tokens = sorted(data.draw(st.lists(pairs, max_size=4)))
     span = quote_span(tokens, text)
     assert span is None or 0 <= span[0] < span[1] <= n
+
+
+def test_an_actor_written_in_two_ways_has_one_stance(labels):
+    text = "رفضت قسد ثم رحبت قســد"
+    spans = [(0, 0), (0, 4), (5, 8), (9, 11), (12, 16), (17, 22), (0, 0)]
+    stance = np.zeros((7, 4, 4))
+    stance[2, 0] = [0, 0, 9, 0]
+    stance[5, 0] = [0, 5, 0, 0]
+    logits = ParagraphLogits(np.array([ON, OFF, OFF, OFF]), tags("OOBOOBO"), stance)
+    _, _, positions = decode(logits, spans, text, labels, Decoding.default(4))
+    assert [(p.actor.text, p.stance) for p in positions if p.actor] == [("قسد", "against")]
 
 
 def test_softmax_stays_finite():

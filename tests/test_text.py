@@ -43,6 +43,7 @@ def test_news_normalisation_is_stable(text):
         ("کردستان العراق یوم", "كردستان العراق يوم"),
         ("\u200fالعراق\u202c  \xa0 و سوريا", "العراق و سوريا"),
         ("ﻻ ﷲ", "لا الله"),
+        (" هدنة \u00a0\t", "هدنة"),
     ],
 )
 def test_news_normalisation_folds_what_readers_take_for_the_same(written, plain):
