@@ -21,8 +21,8 @@ from ..model.labels import LabelSet
 from ..model.network import Logits, TaggerNetwork
 from ..model.records import LabelledParagraph
 from ..model.tagger import Tagger, TaggerSettings
-from .build import build_network, fit_standardisation, free_to_train, stored_tensors
 from ..model.torch_backend import TorchBackend
+from .build import build_network, fit_standardisation, free_to_train, stored_tensors
 from .calibration import fit_decoding
 from .checkpoint import RunStateCallback, last_checkpoint
 from .config import DataFile, RunConfig
