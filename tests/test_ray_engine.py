@@ -12,8 +12,10 @@ BODY = "أعلنت وزارة الدفاع السورية وقفا لإطلاق 
 
 # In a process of its own: Ray leaves threads, sockets and warnings behind.
 SCRIPT = """
-import subprocess, sys, time
+import os, subprocess, sys, time
 from pathlib import Path
+
+os.environ["RAY_raylet_start_wait_time_s"] = "600"  # a busy machine
 from ray.cluster_utils import Cluster
 
 out, arguments = Path(sys.argv[1]), sys.argv[2:]
