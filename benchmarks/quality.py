@@ -174,7 +174,7 @@ def main() -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    tagger = Tagger.from_pretrained(arguments.tagger)
+    tagger = Tagger.from_pretrained(arguments.tagger, backend="torch")
     labels = tagger.labels
     train, dev = (read_gold(files, labels, tagger.id) for files in (arguments.train, [arguments.dev]))
     shared = {r.doc for r in train} & {r.doc for r in dev}

@@ -56,7 +56,7 @@ def test_it_overfits_saves_loads_and_says_the_same(write_config, tmp_path, label
     }
     assert list(run.glob("**/events.out.tfevents.*"))
     assert not [path for path in run.rglob("*") if path.suffix in (".pt", ".pth", ".bin", ".pkl")]
-    loaded = Tagger.from_pretrained(run, device="cpu", precision="fp32")
+    loaded = Tagger.from_pretrained(run, device="cpu", precision="fp32", backend="torch")
     article = Article("a", tuple(Paragraph(i, r.text) for i, r in enumerate(records)))
     assert [t.to_json() for t in loaded.tag(article)] == [t.to_json() for t in tagger.tag(article)]
     again = evaluate_tagger(loaded, read_labelled(few, labels), n_resamples=0).metrics
@@ -113,7 +113,7 @@ def test_an_adapter_run_keeps_little_and_reloads_the_same(write_config, records)
     assert {key.split(".")[0] for key in stored} == {"adapter", "heads"}
     assert all(tensor.dtype == torch.float16 for tensor in stored.values())
     article = Article("a", (Paragraph(0, records[0].text),))
-    loaded = Tagger.from_pretrained(config.output, device="cpu", precision="fp32")
+    loaded = Tagger.from_pretrained(config.output, device="cpu", precision="fp32", backend="torch")
     assert loaded.tag(article)[0].to_json() == tagger.tag(article)[0].to_json()
 
 
