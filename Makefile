@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEV ?= data/corpus/test.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types train evaluate bench clean
+.PHONY: help setup demo test lint types train evaluate bench ray clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -42,6 +42,10 @@ evaluate: setup ## measure a tagger (TAGGER=fiqra-mini DEV=data/corpus/test.json
 bench: setup ## speed beside transformers, sentence-transformers and ONNX Runtime (BENCH="--rounds 5 --paragraphs 400")
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/speed.py $(BENCH)
+
+ray: setup ## test a Ray cluster of two nodes on this machine, one of which is killed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m pytest tests/test_ray_engine.py
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist src/*.egg-info demo.html
