@@ -5,7 +5,6 @@ Shapes: B windows in a batch, L tokens, K topics, S stances.
 
 import importlib.metadata
 import logging
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
@@ -76,12 +75,6 @@ def gpu_possible() -> bool:
     if sys.platform == "linux":
         return any(Path(path).exists() for path in ("/dev/nvidiactl", "/proc/driver/nvidia", "/dev/kfd", "/dev/dxg"))
     return True
-
-
-def cache_folder() -> Path:
-    """Return where converted encoders and exported networks are kept."""
-    given = os.environ.get("FIQRA_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fiqra"
 
 
 def openvino_version() -> str:

@@ -10,10 +10,7 @@ import importlib.metadata
 import itertools
 import json
 import logging
-import os
 import re
-import shutil
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from .backend import cache_folder
+from .cache import cache_folder, convert_once
 from .errors import TaggerError
 
 logger = logging.getLogger(__name__)
@@ -60,23 +57,7 @@ def bundled_folder(weights: Path) -> Path:
     if folder.is_dir():
         return folder
     logger.info("converting the bundled encoder into %s (once)", folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".bundled-", dir=folder.parent))
-    except OSError as error:
-        raise TaggerError(
-            f"can't write the converted encoder to {folder.parent}: {error.strerror}; "
-            "set FIQRA_CACHE to a folder that can be written"
-        ) from error
-    try:
-        build(weights, scratch)
-        os.replace(scratch, folder)
-    except OSError:
-        # Another process may have put the same folder in place first; its content is the same.
-        if not folder.is_dir():
-            raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    convert_once(folder, "encoder", lambda scratch: build(weights, scratch), proof=folder)
     return folder
 
 

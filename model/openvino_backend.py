@@ -6,9 +6,6 @@ of which tagger, and what reading its paragraphs takes.
 
 import json
 import logging
-import os
-import shutil
-import tempfile
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -19,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .backend import Batch, BatchLogits, cache_folder, openvino_version
+from .backend import Batch, BatchLogits, openvino_version
+from .cache import cache_folder, convert_once
 from .errors import TaggerError
 
 if TYPE_CHECKING:
@@ -205,23 +203,13 @@ def export_to_cache(network: "TaggerNetwork", about: Export) -> Path:
     """Write an export into the cache and return its folder."""
     folder = _cached(about.tagger_sha256)
     logger.info("converting the network for OpenVINO into %s (once)", folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".openvino-", dir=folder.parent))
-    except OSError as error:
-        raise TaggerError(
-            f"can't write the converted network to {folder.parent}: {error.strerror}; "
-            "set FIQRA_CACHE to a folder that can be written, or take --backend torch"
-        ) from error
-    try:
-        export(network, scratch, about)
-        os.replace(scratch, folder)
-    except OSError:
-        # Another process may have put the same folder in place first.
-        if not (folder / ABOUT).is_file():
-            raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    convert_once(
+        folder,
+        "network",
+        lambda scratch: export(network, scratch, about),
+        proof=folder / ABOUT,
+        else_do=", or take --backend torch",
+    )
     return folder
 
 

@@ -103,6 +103,14 @@ def tiny_tagger(tiny_encoder: Path, labels: LabelSet) -> Tagger:
     return Tagger(settings, tensors, tokenizer, choose_compute("cpu", "fp32"))
 
 
+@pytest.fixture(scope="session")
+def folder(tiny_tagger: Tagger, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The untrained tagger as a tagger folder, which nothing may write to."""
+    path = tmp_path_factory.mktemp("tagger") / "tiny"
+    tiny_tagger.save_pretrained(path)
+    return str(path)
+
+
 @pytest.fixture
 def write_config(tmp_path: Path, tiny_encoder: Path) -> Callable[..., Path]:
     """Return a function that writes a training config over the tiny encoder, with sections changed as given."""

@@ -14,13 +14,6 @@ TEXT = "أعلنت وزارة الدفاع السورية وقفا لإطلاق 
 runner = CliRunner()
 
 
-@pytest.fixture(scope="session")
-def folder(tiny_tagger, tmp_path_factory):
-    path = tmp_path_factory.mktemp("tagger") / "tiny"
-    tiny_tagger.save_pretrained(path)
-    return str(path)
-
-
 def fiqra(*arguments, code=0, input=None):
     result = runner.invoke(app, [str(argument) for argument in arguments], input=input)
     assert result.exit_code == code, result.output

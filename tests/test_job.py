@@ -26,13 +26,6 @@ BODIES = [
 runner = CliRunner()
 
 
-@pytest.fixture(scope="module")
-def folder(tiny_tagger, tmp_path_factory):
-    path = tmp_path_factory.mktemp("tagger") / "tiny"
-    tiny_tagger.save_pretrained(path)
-    return str(path)
-
-
 @pytest.fixture
 def news(tmp_path):
     """120 articles in three kinds of file, two of whose records are broken."""

@@ -20,13 +20,6 @@ from fiqra.cli import app
 LONG = "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة ورحبت بغداد بالاتفاق.\n" * 900
 
 
-@pytest.fixture(scope="module")
-def folder(tiny_tagger, tmp_path_factory):
-    path = tmp_path_factory.mktemp("tagger") / "tiny"
-    tiny_tagger.save_pretrained(path)
-    return str(path)
-
-
 @contextmanager
 def served(folder, *arguments):
     """Give the process and the port of a server."""
