@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from command_line import fiqra
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
-from typer.testing import CliRunner
 
-from fiqra.cli import app
 from fiqra.labelstudio import read_export
 from fiqra.model.errors import DataError
 from fiqra.model.records import Actor, LabelledParagraph, Position
@@ -27,12 +26,6 @@ from fiqra.training.labelled import read_labelled
 C, D, B, G = "ceasefire", "diplomacy", "border_security", "detainees"
 TEXT = "رحبت الحكومة العراقية بالهدنة ودعت دمشق إلى محادثات."
 IRAQ, DAMASCUS = Actor("الحكومة العراقية", 5, 21), Actor("دمشق", 35, 39)
-
-
-def fiqra(*arguments, code=0):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def table(first, second):

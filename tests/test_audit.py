@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from command_line import fiqra
 
 from fiqra.audit_design import Design, draw, plan, share_out
 from fiqra.audit_shares import Checked, stance_share, topic_share
 from fiqra.audit_sheet import Labels, tagged_labels, write_sheet
 from fiqra.audit_table import SharesTable
 from fiqra.audit_verdicts import CheckedSheet, read_sheet
-from fiqra.cli import app
 from fiqra.model.errors import DataError
 from fiqra.model.records import Actor, Position, TaggedParagraph
 
@@ -22,12 +21,6 @@ C, D = "ceasefire", "diplomacy"
 STANCES = ("favor", "against", "neutral")
 TEXT = "رحبت الحكومة العراقية بالهدنة في الحسكة، ودعت دمشق إلى محادثات جديدة مع بغداد."
 IRAQ, DAMASCUS = Actor("الحكومة العراقية", 5, 21), Actor("دمشق", 46, 50)
-
-
-def fiqra(*arguments, code=0):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def tagged(i, topics=(), positions=(), prob=0.9, date=None):

@@ -6,18 +6,9 @@ import sys
 import time
 
 import pytest
-from typer.testing import CliRunner
-
-from fiqra.cli import app
+from command_line import fiqra
 
 TEXT = "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة.\nورحبت بغداد بالاتفاق ودعت إلى ضبط الحدود مع سوريا."
-runner = CliRunner()
-
-
-def fiqra(*arguments, code=0, input=None):
-    result = runner.invoke(app, [str(argument) for argument in arguments], input=input)
-    assert result.exit_code == code, result.output
-    return result
 
 
 def test_json_lines_into_a_pipe_from_standard_input(folder):

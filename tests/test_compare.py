@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from command_line import fiqra
 from scipy import stats
-from typer.testing import CliRunner
 
-from fiqra.cli import app
 from fiqra.model.errors import DataError
 from fiqra.model.records import LabelledParagraph, TaggedParagraph
 from fiqra.training.compare import compare_answers, holm
@@ -22,12 +21,6 @@ C = "ceasefire"
 def folder(tiny_tagger, tmp_path):
     tiny_tagger.save_pretrained(tmp_path / "tiny")
     return tmp_path / "tiny"
-
-
-def fiqra(*arguments, code=0):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def golds(truth, per_doc=1, **extra):

@@ -9,9 +9,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
+from command_line import fiqra
 
-from fiqra.cli import app
 from fiqra.evaluation_report import N_WORST
 from fiqra.model.inference import encode
 from fiqra.model.tagger import Tagger
@@ -19,7 +18,6 @@ from fiqra.training.dataset import read_labelled
 
 TEXT = "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة.\nورحبت بغداد بالاتفاق ودعت إلى ضبط الحدود مع سوريا."
 TEMPERATURES, STANCE_TEMPERATURE = (2.0, 0.25, 3.0, 0.5), 0.4
-runner = CliRunner()
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +37,6 @@ def evaluated(folder, root, tmp_path_factory):
     result = fiqra("evaluate", folder, root / "tests/data/smoke.jsonl", "-o", out, "--resamples", 100)
     assert f"report: {out / 'report.html'}" in result.stderr
     return out
-
-
-def fiqra(*arguments, code=0, input=None):
-    result = runner.invoke(app, [str(argument) for argument in arguments], input=input)
-    assert result.exit_code == code, result.output
-    return result
 
 
 def read_json(path):

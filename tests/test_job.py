@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
+from command_line import fiqra
 
 from fiqra.articles import ArticleReader
-from fiqra.cli import app
 from fiqra.job import DONE, MANIFEST, PARTS, REJECTS, JobSettings, open_job
 
 BODIES = [
@@ -23,7 +22,6 @@ BODIES = [
     "طالبت اللجنة بالكشف عن مصير المعتقلين.\nونفى الناطق باسم الحكومة وجود سجون سرية.\nوقال إن الملف أغلق.",
     "استقبل وزير الخارجية نظيره التركي في بغداد وبحثا أمن الحدود.",
 ]
-runner = CliRunner()
 
 
 @pytest.fixture
@@ -40,12 +38,6 @@ def news(tmp_path):
     for i in range(10):
         (folder / f"c{i}.txt").write_text(BODIES[i % 3])
     return folder
-
-
-def fiqra(*arguments, code=0):
-    result = runner.invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code and not isinstance(result.exception, Exception), (result.output, result.exception)
-    return result
 
 
 def predict(news, out, folder, *more, code=1):
