@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from .model.errors import DataError, FiqraError
 from .storage import Storage
 
 logger = logging.getLogger(__name__)
+
+PASSES = 4  # that may make nothing, one after the other, where a node was lost in the middle
+PAUSE = 15.0  # seconds after such a pass: Ray takes up to half a minute to see that a node is gone
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def run_parts_on_ray(
         how: `backend`, `device` and `precision` of the actors' taggers.
 
     Raises:
-        DataError: a part can't be written, or a whole pass made none.
+        DataError: a part can't be written, the first pass made none, or several later ones.
     """
     import ray
     import ray.exceptions
@@ -77,6 +81,7 @@ def run_parts_on_ray(
     if not ray.is_initialized():
         ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
     left = list(parts)
+    barren = 0  # passes, one after the other
     while left:
         made: set[int] = set()
         why = "Ray's log says why"
@@ -88,10 +93,14 @@ def run_parts_on_ray(
                 on_part(int(row["part"]), Tally.from_json(json.loads(row["tally"])))
         except ray.exceptions.RayError as error:
             why = str(error).strip().splitlines()[-1]
-        if not made:
-            raise DataError(f"{job.root}: no actor could make any of {len(left)} parts: {why}")
         left = [part for part in left if part not in made]
-        if left:
+        barren = 0 if made else barren + 1
+        if barren == PASSES or len(left) == len(parts):
+            raise DataError(f"{job.root}: no actor could make any of {len(left)} parts: {why}")
+        if barren:
+            logger.warning("no actor could make any of %d parts: again in %.0f seconds (%s)", len(left), PAUSE, why)
+            time.sleep(PAUSE)
+        elif left:
             logger.warning("%d parts were lost with their nodes: they are made again", len(left))
 
 
