@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .errors import DataError, did_you_mean
+from .yaml_files import read_yaml
 
 _SHIPPED = Path(__file__).parent / "released/fiqra-mini/config.json"
 
@@ -61,13 +60,7 @@ class LabelSet:
             DataError: naming the file and every key that is missing, unknown or of the wrong form.
         """
         path = Path(path)
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise DataError(f"{path}: can't read the label set: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not a YAML file: {error}") from error
-        return cls.from_json(content, where=str(path))
+        return cls.from_json(read_yaml(path, "the label set"), where=str(path))
 
     @classmethod
     def from_json(cls, content: object, where: str = "label set") -> "LabelSet":

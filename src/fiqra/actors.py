@@ -12,16 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .actor_names import Claim, NameIndex, fold_name
 from .model.errors import DataError, did_you_mean
+from .model.yaml_files import read_yaml
 
 Kind = Literal["state", "government", "office", "armed_group", "party", "international_body", "organisation"]
 Names = list[str]
 SHIPPED = Path(__file__).parent / "actors.yaml"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster
 _GOVERNMENT = "government"  # the office to which a state's other offices belong
 
 
@@ -137,12 +136,7 @@ def _read_all(paths: Sequence[Path]) -> ActorList:
 
 
 def _read(path: Path) -> _File:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
-    except OSError as error:
-        raise DataError(f"{path}: can't read the actors: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a YAML file: {error}") from error
+    content = read_yaml(path, "the actors")
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected a mapping with 'actors', found {type(content).__name__}")
     try:
