@@ -66,3 +66,9 @@ def test_files_that_are_not_there_are_told_before_anything_is_loaded(write_confi
         load_config(write_config(data={"train": ["a.jsonl", {"path": "b.jsonl", "weight": 2}]}, labels="no.yaml"))
     for part in ("data.train[0].path: no file", "data.train[1].path: no file", "labels: no file"):
         assert part in str(error.value)
+
+
+def test_a_run_that_would_train_nothing_is_an_error(write_config):
+    path = write_config(training={"epochs": 0}, heads={"warmup_epochs": 0})
+    with pytest.raises(ConfigError, match="nothing would be trained"):
+        load_config(path)

@@ -117,6 +117,17 @@ def test_an_adapter_run_keeps_little_and_reloads_the_same(write_config, records)
     assert loaded.tag(article)[0].to_json() == tagger.tag(article)[0].to_json()
 
 
+def test_heads_alone_leave_the_encoder_out_of_the_folder_and_reload_the_same(write_config, records):
+    for adapter in (None, {"rank": 2}):
+        config = load_config(write_config(encoder={"adapter": adapter}, training={"epochs": 0}))
+        tagger, _ = train(config)
+        assert {key.split(".")[0] for key in weights(config.output)} == {"heads"}
+        assert "as it is" in (config.output / "README.md").read_text(encoding="utf-8")
+        article = Article("a", tuple(Paragraph(i, r.text) for i, r in enumerate(records)))
+        loaded = Tagger.from_pretrained(config.output, device="cpu", precision="fp32", backend="torch")
+        assert loaded.tag(article) == tagger.tag(article)
+
+
 def test_another_label_set_works_by_another_file(write_config, tmp_path):
     labels = {
         "topics": [{"id": "economy", "definition": "money"}, {"id": "sport", "definition": "games"}],

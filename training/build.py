@@ -63,12 +63,14 @@ def fit_standardisation(network: TaggerNetwork, texts: list[str], tokenizer: Any
 
 
 def stored_tensors(network: TaggerNetwork, config: RunConfig) -> dict[str, Tensor]:
-    """Return what a tagger folder keeps: the heads, and the adapter or the whole encoder.
+    """Return what a tagger folder keeps: the heads, and the adapter or the whole encoder where these were trained.
 
     Adapter and heads are rounded to half precision, which halves the folder; thresholds are fitted after it.
     """
     state = {key: tensor.detach().cpu() for key, tensor in network.state_dict().items()}
     heads = {key: tensor.half().float() for key, tensor in state.items() if key.startswith("heads.")}
+    if not config.training.epochs:
+        return heads
     if config.encoder.adapter is None:
         return heads | {key: tensor for key, tensor in state.items() if key.startswith("encoder.")}
     from peft import get_peft_model_state_dict

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..model.errors import FiqraError, did_you_mean
+from ..model.yaml_files import read_yaml
 
 
 class ConfigError(FiqraError):
@@ -66,7 +67,7 @@ class LossConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    epochs: int = Field(5, ge=1)
+    epochs: int = Field(5, ge=0, description="of encoder and heads together; 0: the heads' warm-up is all")
     batch_tokens: int = Field(2048, ge=16, description="tokens a batch and process, padding included")
     encoder_learning_rate: float = Field(4e-4, gt=0)
     head_learning_rate: float = Field(4e-4, gt=0, description="beside the encoder, after the heads' warm-up")
@@ -104,12 +105,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> RunConf
         ConfigError: every mistake at once: dotted key, what was found, what was expected, the nearest known name.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: can't read the config: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a YAML file: {error}") from error
+    content = read_yaml(path, "the config", ConfigError)
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
     _anchor_paths(content, path.resolve().parent)
@@ -121,7 +117,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> RunConf
     except ValidationError as error:
         lines = [_say(detail) for detail in error.errors(include_url=False)]
         raise ConfigError("\n".join(f"{path}: {line}" for line in lines)) from None
-    missing = [
+    mistakes = [
         f"{path}: {key}: no file {file}"
         for key, file in [("labels", config.labels)]
         + [
@@ -131,8 +127,10 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> RunConf
         ]
         if not file.is_file()
     ]
-    if missing:
-        raise ConfigError("\n".join(missing))
+    if not config.training.epochs and not config.heads.warmup_epochs:
+        mistakes.append(f"{path}: training.epochs: 0, and heads.warmup_epochs: 0: nothing would be trained")
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
     return config
 
 

@@ -80,9 +80,10 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     if config.heads.warmup_epochs and not resume_from:
         warm_up_heads(network, dataset, config=config, loss_weights=loss_weights, pad_id=pad_id, compute=compute)
     set_seed(config.training.seed)
-    free_to_train(network, config)
-    n_trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    logger.info("%.1f million weights trained", n_trained / 1e6)
+    if config.training.epochs:
+        free_to_train(network, config)
+        n_trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        logger.info("%.1f million weights trained", n_trained / 1e6)
     trainer = TaggerTrainer(
         network,
         config,
@@ -96,9 +97,10 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
             EarlyStoppingCallback(early_stopping_patience=config.training.patience),
         ],
     )
-    trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+    if config.training.epochs:
+        trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     tensors = stored_tensors(network, config)
-    whole = config.encoder.adapter is None
+    whole = config.encoder.adapter is None and config.training.epochs > 0
     settings = TaggerSettings(
         name=config.name,
         version=config.version,
