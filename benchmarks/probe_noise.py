@@ -44,7 +44,9 @@ def digits(text: str, rng: random.Random) -> Pieces:
 def spaces(text: str, rng: random.Random) -> Pieces:
     """Widen and change the spaces between words, and put some before and after the text."""
     pieces = [rng.choice(_SPACES) if char == " " and rng.random() < 0.5 else char for char in text]
-    return [" " + pieces[0], *pieces[1:-1], pieces[-1] + "\u00a0 "]
+    pieces[0] = " " + pieces[0]
+    pieces[-1] += "\u00a0 "  # the first is the last where the text is one character
+    return pieces
 
 
 def quotation_marks(text: str, rng: random.Random) -> Pieces:

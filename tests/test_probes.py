@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from probe_masked import MaskedText
 from probe_noise import NOISES, applies, clean_answer
@@ -105,6 +105,7 @@ NEWS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
+@example("٣", "spaces", 0)
 @given(NEWS, st.sampled_from(sorted(NOISES)), st.integers(0, 9))
 def test_noise_is_another_writing_of_the_same_words(text, kind, seed):
     if not applies(kind, text):
