@@ -6,7 +6,7 @@ import yaml
 
 from .errors import DataError, FiqraError
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads the register of actors ten times faster
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads the register of actors ten times faster
 
 
 def read_yaml(path: Path, what: str, error: type[FiqraError] = DataError) -> object:
@@ -16,7 +16,7 @@ def read_yaml(path: Path, what: str, error: type[FiqraError] = DataError) -> obj
         FiqraError: of the class `error`, naming the file.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except OSError as problem:
         raise error(f"{path}: can't read {what}: {problem.strerror}") from problem
     except (yaml.YAMLError, UnicodeDecodeError) as problem:

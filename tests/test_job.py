@@ -40,9 +40,13 @@ def news(tmp_path):
     return folder
 
 
-def predict(news, out, folder, *more, code=1):
+def command(news, out, folder):
     options = ("--tagger", folder, "--part-size", 12, "--part-format", "jsonl", "--backend", "torch", "--device", "cpu")
-    return fiqra("predict", news, "-o", f"{out}/", *options, *more, code=code)
+    return ("predict", news, "-o", f"{out}/", *options)
+
+
+def predict(news, out, folder, *more, code=1):
+    return fiqra(*command(news, out, folder), *more, code=code)
 
 
 def lines_of(out):
@@ -249,11 +253,6 @@ def runs(tmp_path):
     with runs.server:
         yield runs
         runs.server.stdin.close()
-
-
-def command(news, out, folder):
-    options = ("--tagger", folder, "--part-size", 12, "--part-format", "jsonl", "--backend", "torch", "--device", "cpu")
-    return ("predict", news, "-o", f"{out}/", *options)
 
 
 @pytest.mark.timeout(1800)  # forty processes, on a machine that may be busy

@@ -53,10 +53,8 @@ def test_a_node_killed_in_the_middle_changes_nothing(tiny_tagger, tmp_path):
         options = ["--part-size", "2", "--part-format", "jsonl", "--backend", "torch", "--device", "cpu"]
         return ["predict", str(tmp_path / "news.jsonl"), "-o", f"{out}/", "--tagger", str(folder), *options]
 
-    one_thread = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-    }  # as Ray gives an actor of one core; sums of several round otherwise
+    # As many threads as Ray gives an actor of one core: with more, sums round otherwise.
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "fiqra", *arguments(tmp_path / "alone")]
     alone = subprocess.run(command, capture_output=True, env=one_thread)
     assert alone.returncode == 1, alone.stderr.decode()  # one record is broken

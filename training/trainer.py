@@ -100,7 +100,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     if config.training.epochs:
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     tensors = stored_tensors(network, config)
-    whole = config.encoder.adapter is None and config.training.epochs > 0
+    whole = any(key.startswith("encoder.") for key in tensors)
     settings = TaggerSettings(
         name=config.name,
         version=config.version,
