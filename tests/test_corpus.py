@@ -20,6 +20,7 @@ def test_the_two_of_a_contrast_pair_are_labelled_otherwise(root, labels):
     for first, second in zip(records[::2], records[1::2], strict=True):
         assert first.doc == second.doc and first.text != second.text
         answers = [
-            (set(r.topics), {(p.actor and p.actor.text, p.topic, p.stance) for p in r.positions}) for r in (first, second)
+            (set(r.topics), {(p.actor and p.actor.text, p.topic, p.stance) for p in r.positions})
+            for r in (first, second)
         ]
         assert answers[0] != answers[1], first.doc
