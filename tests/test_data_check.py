@@ -6,16 +6,14 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
+from command_line import fiqra
 
 from fiqra.balance import count_balance
-from fiqra.cli import app
 from fiqra.data_check import check_files
 from fiqra.likeness import near_duplicates, shared_runs, words_of
 from fiqra.model.errors import DataError
 from fiqra.model.labels import LabelSet
 
-runner = CliRunner()
 TEXT = "رحبت بغداد بالهدنة التي أعلنتها دمشق مساء أمس في ريف الحسكة الجنوبي، ودعت الأطراف كلها إلى احترامها."
 
 
@@ -180,14 +178,11 @@ def test_counts_worked_by_hand(labels, write):
 
 def test_the_command_prints_the_balance_and_ends_with_2_on_mistakes(write, root):
     train, dev = write("train.jsonl", record(0)), write("dev.jsonl", record(1))
-    result = runner.invoke(app, ["data", "check", str(train), str(dev)])
-    assert result.exit_code == 2
+    result = fiqra("data", "check", train, dev, code=2)
     assert f"error: {dev}:1: near-duplicate of {train}:1" in result.stderr
     assert "error: mistakes: 1\n" in result.stderr
     assert "paragraphs" in result.stdout
-    smoke = root / "tests/data/smoke.jsonl"
-    result = runner.invoke(app, ["data", "check", str(smoke), "--against", str(train), "--json"])
-    assert result.exit_code == 0, result.stderr
+    result = fiqra("data", "check", root / "tests/data/smoke.jsonl", "--against", train, "--json")
     assert "no mistakes in 32 paragraphs" in result.stderr
     assert json.loads(result.stdout)["splits"]["smoke"]["paragraphs"] == 32
 
@@ -200,10 +195,8 @@ def test_checking_and_converting_do_not_wait_for_torch():
 def test_labels_of_one_s_own(write, tmp_path):
     (tmp_path / "labels.yaml").write_text("topics: [{id: water}]\nstances: [{id: for}, {id: against}]\n")
     path = write("a.jsonl", record(0, topics=["water"], positions=[says("بغداد", "for", "water")]))
-    assert runner.invoke(app, ["data", "check", str(path)]).exit_code == 2
-    result = runner.invoke(app, ["data", "check", str(path), "--labels", str(tmp_path / "labels.yaml")])
-    assert result.exit_code == 0, result.stderr
-    assert "water" in result.stdout
+    fiqra("data", "check", path, code=2)
+    assert "water" in fiqra("data", "check", path, "--labels", tmp_path / "labels.yaml").stdout
 
 
 def test_the_shipped_labels_are_those_of_the_repository(labels):

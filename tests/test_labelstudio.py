@@ -4,17 +4,15 @@ import json
 import xml.etree.ElementTree as ET
 
 import pytest
+from command_line import fiqra
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from fiqra.cli import app
 from fiqra.labelstudio import labelling_config, read_export, read_tasks
 from fiqra.model.errors import DataError
 from fiqra.model.labels import LabelSet
 from fiqra.model.records import Actor, LabelledParagraph, Position
 
-runner = CliRunner()
 LABELS = LabelSet.shipped()
 
 JSON = st.recursive(
@@ -65,9 +63,8 @@ def test_any_record_comes_back_as_it_was(scratch, records):
 @pytest.mark.parametrize("name", ["corpus/train", "corpus/dev", "corpus/test", "agreement/first", "agreement/second"])
 def test_the_corpus_comes_back_letter_for_letter(root, tmp_path, name):
     source, tasks, back = root / f"data/{name}.jsonl", tmp_path / "tasks.json", tmp_path / "back.jsonl"
-    for arguments in (("to-labelstudio", source, "-o", tasks), ("from-labelstudio", tasks, "-o", back)):
-        result = runner.invoke(app, ["data", *map(str, arguments)])
-        assert result.exit_code == 0, result.output
+    fiqra("data", "to-labelstudio", source, "-o", tasks)
+    fiqra("data", "from-labelstudio", tasks, "-o", back)
     assert back.read_bytes() == source.read_bytes()
 
 
@@ -181,8 +178,7 @@ def test_which_annotation_counts(read):
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "export.json"
     path.write_text(content, encoding="utf-8")
-    result = runner.invoke(app, ["data", "from-labelstudio", str(path), "-o", str(tmp_path / "o.jsonl")])
-    assert result.exit_code == 2
+    result = fiqra("data", "from-labelstudio", path, "-o", tmp_path / "o.jsonl", code=2)
     assert result.stderr.startswith(f"error: {path}: ")
     assert not (tmp_path / "o.jsonl").exists()
 
@@ -218,8 +214,7 @@ def test_a_tagger_s_answer_becomes_a_prediction(tmp_path, read):
 def test_mistakes_in_what_is_handed_over_are_told_with_their_lines(tmp_path):
     wrong = {**TAGGED, "topic_probs": {"ceasefire": 0.9}, "positions": []}
     path = write_lines(tmp_path / "tags.jsonl", [TAGGED, wrong, {"text": "نص"}])
-    result = runner.invoke(app, ["data", "to-labelstudio", str(path), "-o", str(tmp_path / "tasks.json")])
-    assert result.exit_code == 2
+    result = fiqra("data", "to-labelstudio", path, "-o", tmp_path / "tasks.json", code=2)
     assert f"{path}:2: topic_probs: no probability of detainees, border_security, diplomacy" in result.stderr
     assert f"{path}:3: key 'id' is missing" in result.stderr
     assert not (tmp_path / "tasks.json").exists()
@@ -228,8 +223,7 @@ def test_mistakes_in_what_is_handed_over_are_told_with_their_lines(tmp_path):
 def test_the_config_is_right_to_left_and_offers_every_label(tmp_path):
     config = tmp_path / "config.xml"
     source = write_lines(tmp_path / "tags.jsonl", [TAGGED])
-    arguments = ["data", "to-labelstudio", source, "-o", tmp_path / "tasks.json", "--config-out", config]
-    assert runner.invoke(app, list(map(str, arguments))).exit_code == 0
+    fiqra("data", "to-labelstudio", source, "-o", tmp_path / "tasks.json", "--config-out", config)
     view = ET.fromstring(config.read_text(encoding="utf-8"))
     assert "direction: rtl" in view.attrib["style"]
     assert view.find("Text").attrib == {"name": "text", "value": "$text"}

@@ -6,12 +6,11 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command_line import fiqra
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from fiqra.actors import ActorList
-from fiqra.cli import app
 from fiqra.ledger import LedgerCounts, LedgerRow, build_ledger, day_of, quote_span
 from fiqra.ledger_files import read_ledger, write_ledger
 from fiqra.model.errors import DataError
@@ -20,7 +19,6 @@ from fiqra.results import open_writer
 
 FIRST = "اجتمع المسؤولون. دعا وزير الخارجية العراقي فؤاد حسين إلى وقف إطلاق النار! ورفضت أنقرة ذلك."
 SECOND = "وأكد حسين أن [الجانبين] سيواصلان الحوار، ولم يحضر خلف المطلك."
-runner = CliRunner()
 
 
 def paragraph(text, *held, para=0, date="2026-02-03T10:00:00", article="a.txt"):
@@ -162,16 +160,14 @@ def test_a_day_is_read_from_iso_dates_alone():
 
 def test_the_command_sums_up_and_its_exit_code_tells_of_rejects(predictions, tmp_path):
     out = tmp_path / "l.parquet"
-    result = runner.invoke(app, ["ledger", str(predictions), "-o", str(out)])
-    assert result.exit_code == 0, result.output
+    result = fiqra("ledger", predictions, "-o", out)
     assert "6 positions of 1 articles, 7 rows" in result.stderr
     assert (
         "actors resolved: 5 (2 by name, 1 carried from an earlier mention, 2 two parties named before)" in result.stderr
     )
     assert "left as written: 2 (1 not in the list, 1 implied)" in result.stderr
     predictions.write_text(predictions.read_text(encoding="utf-8") + "[]\n", encoding="utf-8")
-    result = runner.invoke(app, ["ledger", str(predictions), "-o", str(out)])
-    assert result.exit_code == 1
+    result = fiqra("ledger", predictions, "-o", out, code=1)
     assert f"left out: {predictions}:3: expected a JSON object" in result.stderr
 
 
@@ -188,7 +184,5 @@ def test_the_command_sums_up_and_its_exit_code_tells_of_rejects(predictions, tmp
 def test_mistakes_end_with_code_2_and_leave_no_file(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.jsonl").write_text(json.dumps(paragraph("هدنة").to_json()), encoding="utf-8")
-    result = runner.invoke(app, ["ledger", *arguments])
-    assert result.exit_code == 2
-    assert said in result.stderr
+    assert said in fiqra("ledger", *arguments, code=2).stderr
     assert not list(tmp_path.glob("l.*"))

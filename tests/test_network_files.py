@@ -5,9 +5,8 @@ from pathlib import Path
 
 import igraph
 import pytest
-from typer.testing import CliRunner
+from command_line import fiqra
 
-from fiqra.cli import app
 from fiqra.discourse import build_networks, window_of
 from fiqra.dna_export import DOCUMENT_COLUMNS, STATEMENT_COLUMNS, write_dna
 from fiqra.ledger import LedgerRow
@@ -16,7 +15,6 @@ from fiqra.model.errors import DataError
 from fiqra.network_files import write_networks
 
 OPPOSED = ("favor", "against")
-runner = CliRunner()
 
 
 def row(actor, topic, stance, article="1", prob=0.5, date="2026-01-10", para=0, **changed):
@@ -213,18 +211,7 @@ def ledger(tmp_path) -> Path:
 
 
 def test_the_command_writes_networks_and_says_what_it_left_out(ledger, tmp_path):
-    arguments = [
-        "network",
-        str(ledger),
-        "-o",
-        str(tmp_path / "n.graphml"),
-        "--window",
-        "quarter",
-        "--dna",
-        str(tmp_path / "d"),
-    ]
-    result = runner.invoke(app, arguments)
-    assert result.exit_code == 0, result.output
+    result = fiqra("network", ledger, "-o", tmp_path / "n.graphml", "--window", "quarter", "--dna", tmp_path / "d")
     assert sorted(path.name for path in tmp_path.glob("n-*")) == [
         f"n-2026-Q1-{name}.graphml" for name in ("actor-topic", "conflict", "congruence")
     ]
@@ -243,7 +230,5 @@ def test_the_command_writes_networks_and_says_what_it_left_out(ledger, tmp_path)
 )
 def test_mistakes_end_with_code_2(ledger, monkeypatch, arguments, said):
     monkeypatch.chdir(ledger.parent)
-    result = runner.invoke(app, ["network", "ledger.parquet", *arguments])
-    assert result.exit_code == 2
-    assert said in result.stderr
+    assert said in fiqra("network", "ledger.parquet", *arguments, code=2).stderr
     assert [path.name for path in ledger.parent.iterdir()] == ["ledger.parquet"]

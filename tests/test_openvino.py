@@ -6,16 +6,14 @@ import sys
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from command_line import fiqra
 
 from fiqra import Tagger
-from fiqra.cli import app
 from fiqra.model.backend import choose_backend
 from fiqra.model.errors import FiqraError
 from fiqra.portability import compare
 
 pytest.importorskip("openvino")
-runner = CliRunner()
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +53,7 @@ def as_article(text):
 
 def test_an_exported_tagger_needs_no_torch_and_carries_its_certificate(folder, records, root, cache, tmp_path):
     out = tmp_path / "out"
-    data = root / "tests/data/smoke.jsonl"
-    result = runner.invoke(app, ["export", str(folder), str(data), "-o", str(out)])
-    assert result.exit_code == 0, result.output
-    assert "0.00 %" in result.stdout
+    assert "0.00 %" in fiqra("export", folder, root / "tests/data/smoke.jsonl", "-o", out).stdout
     certificate = json.loads((out / "portability.json").read_text())
     assert certificate["n_paragraphs"] == len(records)
     assert certificate["changed"] <= 0.005
@@ -81,30 +76,28 @@ def test_an_export_that_says_something_else_fails_unless_told_otherwise(folder, 
         portability, "compare", lambda a, b: true(a, [*b[:-1], type(b[-1])(**{**vars(b[-1]), "topics": ("x",)})])
     )
     out = tmp_path / "out"
-    arguments = ["export", str(folder), str(root / "tests/data/smoke.jsonl"), "-o", str(out)]
-    result = runner.invoke(app, arguments)
-    assert result.exit_code == 2
+    arguments = ("export", folder, root / "tests/data/smoke.jsonl", "-o", out)
+    result = fiqra(*arguments, code=2)
     assert "3.12 % of 32 paragraphs changed, more than 0.5 %: nothing was written" in result.stderr
     assert not list(tmp_path.iterdir())
-    assert runner.invoke(app, [*arguments, "--allow", "0.05"]).exit_code == 0
+    fiqra(*arguments, "--allow", 0.05)
     assert json.loads((out / "portability.json").read_text())["topics_changed"] == pytest.approx(1 / 32)
 
 
 def test_mistakes_are_told_before_any_work(folder, tmp_path):
     for arguments, said in (
-        (["export", str(folder), "-o", str(tmp_path / "o")], "no paragraphs to check on"),
-        (["export", str(folder), "-o", str(tmp_path), "--unchecked"], "is there and not empty"),
-        (["export", str(folder), "-o", str(tmp_path / "a/b"), "--unchecked"], "make it first"),
-        (["export", "fiqra-maxi", "-o", str(tmp_path / "o"), "--unchecked"], "no tagger 'fiqra-maxi'"),
+        ((folder, "-o", tmp_path / "o"), "no paragraphs to check on"),
+        ((folder, "-o", tmp_path, "--unchecked"), "is there and not empty"),
+        ((folder, "-o", tmp_path / "a/b", "--unchecked"), "make it first"),
+        (("fiqra-maxi", "-o", tmp_path / "o", "--unchecked"), "no tagger 'fiqra-maxi'"),
     ):
         (tmp_path / "x").write_text("")
-        result = runner.invoke(app, arguments)
-        assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+        assert said in fiqra("export", *arguments, code=2).stderr
 
 
 def test_a_damaged_export_is_named(folder, tmp_path, root):
     out = tmp_path / "out"
-    assert runner.invoke(app, ["export", str(folder), "-o", str(out), "--unchecked"]).exit_code == 0
+    fiqra("export", folder, "-o", out, "--unchecked")
     (out / "openvino.xml").write_text("junk")
     with pytest.raises(FiqraError, match="can't load the exported network"):
         Tagger.from_pretrained(out, backend="openvino")

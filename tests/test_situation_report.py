@@ -5,9 +5,8 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
-from typer.testing import CliRunner
+from command_line import fiqra
 
-from fiqra.cli import app
 from fiqra.ledger import LedgerRow
 from fiqra.ledger_files import write_ledger
 from fiqra.model.errors import DataError
@@ -15,7 +14,6 @@ from fiqra.results import render_page
 from fiqra.situation import build_situation, newcombe, wilson
 
 NAMES = {"iq": "العراق", "tr": "تركيا", "hamas": "حماس"}
-runner = CliRunner()
 
 
 def row(actor, topic, stance, date, article, prob=0.5):
@@ -146,8 +144,7 @@ def test_the_page_is_arabic_self_contained_and_escaped(page):
 def test_the_command_writes_a_page_for_every_window(tmp_path, window, periods):
     write_ledger(tmp_path / "l.csv", ROWS)
     out = tmp_path / "r.html"
-    result = runner.invoke(app, ["report", str(tmp_path / "l.csv"), "-o", str(out), "--window", window])
-    assert result.exit_code == 0, result.output
+    result = fiqra("report", tmp_path / "l.csv", "-o", out, "--window", window)
     assert f"{len(ROWS)} positions of 24 articles" in result.stderr
     assert ("ليس في السجلّ مدّتان" in out.read_text(encoding="utf-8")) == (periods < 2)
 
@@ -159,7 +156,5 @@ def test_the_command_writes_a_page_for_every_window(tmp_path, window, periods):
 def test_mistakes_end_with_code_2(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     write_ledger(tmp_path / "l.csv", ROWS[:1])
-    result = runner.invoke(app, ["report", *arguments])
-    assert result.exit_code == 2
-    assert said in result.stderr
+    assert said in fiqra("report", *arguments, code=2).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["l.csv"]
