@@ -12,10 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import pytest
-from typer.testing import CliRunner
+from command_line import fiqra
 
 from fiqra import serve_command
-from fiqra.cli import app
 
 LONG = "أعلنت وزارة الدفاع السورية وقفا لإطلاق النار في الحسكة ورحبت بغداد بالاتفاق.\n" * 900
 
@@ -64,14 +63,10 @@ def test_what_has_begun_is_finished_when_the_server_is_told_to_end(folder):
 def test_a_port_that_is_taken_and_a_missing_package_are_told(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = CliRunner().invoke(app, ["serve", "--port", str(port)])
-    assert result.exit_code == 2 and f"can't listen on 127.0.0.1 port {port}" in result.stderr
-    result = CliRunner().invoke(app, ["serve", "--host", "no.such.host.invalid"])
-    assert result.exit_code == 2 and "choose another --port or --host" in result.stderr
+        assert f"can't listen on 127.0.0.1 port {port}" in fiqra("serve", "--port", port, code=2).stderr
+    assert "choose another --port or --host" in fiqra("serve", "--host", "no.such.host.invalid", code=2).stderr
     monkeypatch.setattr(serve_command, "find_spec", lambda name: None if name == "uvicorn" else True)
-    result = CliRunner().invoke(app, ["serve"])
-    assert result.exit_code == 2
-    assert "'fiqra serve' needs uvicorn: pip install 'fiqra[serve]'" in result.stderr
+    assert "'fiqra serve' needs uvicorn: pip install 'fiqra[serve]'" in fiqra("serve", code=2).stderr
 
 
 def test_errors_in_the_log_name_their_kind_alone():
