@@ -81,9 +81,9 @@ def tiny_tagger(folder: Path) -> Path:
     torch.manual_seed(0)
     labels = shipped.labels
     network = TaggerNetwork(
-        build_encoder(form), n_topics=len(labels.topics), n_stances=len(labels.stances), head_width=16
+        build_encoder(form), n_topics=len(labels.topics), n_stances=len(labels.stances), head_width=16, n_sets=1
     )
-    settings = replace(shipped.settings, name="tiny", encoder_config=form, head_width=16)
+    settings = replace(shipped.settings, name="tiny", encoder_config=form, head_width=16, head_sets=1)
     tensors = {key: value.clone() for key, value in network.state_dict().items()}
     Tagger(settings, tensors, shipped.tokenizer, choose_compute("cpu", "fp32")).save_pretrained(folder)
     return folder

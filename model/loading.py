@@ -43,6 +43,7 @@ def build_network(
         n_topics=len(settings.labels.topics),
         n_stances=len(settings.labels.stances),
         head_width=settings.head_width,
+        n_sets=settings.head_sets,
     )
     state = {key: tensor.float() for key, tensor in tensors.items() if key.startswith(tuple(expected))}
     try:

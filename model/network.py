@@ -1,4 +1,4 @@
-"""The network: one encoder pass, then a topic head, an actor head and a stance head.
+"""The network: one encoder pass, then heads for topics, actors and stances.
 
 Shapes: B paragraphs, L tokens, H encoder width, D head width, K topics, S stances.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 N_TAGS = 3  # outside, begin, inside
-NEAR = 8  # tokens to either side of a token that count as its neighbourhood
+DILATIONS = (1, 2, 4, 8)  # of a context's convolutions: 15 tokens to either side, each in its order
 
 
 class Logits(NamedTuple):
@@ -25,12 +25,7 @@ class Logits(NamedTuple):
 
 
 class TaggerNetwork(nn.Module):
-    """Encoder and three heads.
-
-    Each topic has a query that attends over the tokens (label-wise attention, Mullenbach et al. 2018,
-    arXiv:1802.05695) and gives a topic vector. The actor head marks each token as outside, begin or inside. The
-    stance head joins every token with every topic vector; an actor's stance is the mean over its tokens, and the
-    implied holder's is that of the first (special) token.
+    """Encoder and `n_sets` sets of three heads, each set trained on its own loss and their logits averaged.
 
     The heads read the encoder after a third, two thirds and all of its layers: what marks a name and its part in the
     sentence is plainest half way up (Tenney et al. 2019, arXiv:1905.05950), and all the more so in an encoder whose
@@ -38,7 +33,14 @@ class TaggerNetwork(nn.Module):
     """
 
     def __init__(
-        self, encoder: "PreTrainedModel", *, n_topics: int, n_stances: int, head_width: int = 256, dropout: float = 0.1
+        self,
+        encoder: "PreTrainedModel",
+        *,
+        n_topics: int,
+        n_stances: int,
+        head_width: int = 128,
+        n_sets: int = 2,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -48,30 +50,48 @@ class TaggerNetwork(nn.Module):
         self.heads = nn.ModuleDict(
             {
                 "standardise": Standardise(hidden),
-                "topic": TopicHead(hidden, head_width, n_topics, dropout),
-                "actor": ActorHead(hidden, head_width, dropout),
-                "stance": StanceHead(hidden, head_width, n_stances, dropout),
+                "sets": nn.ModuleList(HeadSet(hidden, head_width, n_topics, n_stances, dropout) for _ in range(n_sets)),
             }
         )
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Logits:
-        """Both arguments (B, L), integers; the mask is 1 for tokens and 0 for padding."""
-        return self.read(self.states(input_ids, attention_mask), attention_mask)
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *, each: bool = False) -> Logits | list[Logits]:
+        """Return the mean of the sets' logits, or, to train, a list of `each` set's own.
 
-    def read(self, states: Tensor, attention_mask: Tensor) -> Logits:
-        """Apply the heads to the encoder's token states, which `states` returns."""
+        Both tensors (B, L), integers; the mask is 1 for tokens and 0 for padding.
+        """
+        logits = self.read(self.states(input_ids, attention_mask), attention_mask)
+        return logits if each else Logits(*(torch.stack(parts).mean(0) for parts in zip(*logits, strict=True)))
+
+    def read(self, states: Tensor, attention_mask: Tensor) -> list[Logits]:
+        """Return what each set of heads says of the encoder's token states, which `states` returns."""
         states = self.heads["standardise"](states)
-        topic_logits, topic_vectors = self.heads["topic"](states, attention_mask)
-        return Logits(
-            topic_logits,
-            self.heads["actor"](states, attention_mask),
-            self.heads["stance"](states, attention_mask, topic_vectors),
-        )
+        return [heads(states, attention_mask) for heads in self.heads["sets"].children()]
 
     def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the token states (B, L, H) that the heads read: those of `read_layers`, side by side."""
         out = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
         return torch.cat([out.hidden_states[layer] for layer in self.read_layers], dim=-1)
+
+
+class HeadSet(nn.Module):
+    """A topic head, an actor head and a stance head.
+
+    Each topic has a query that attends over the tokens (label-wise attention, Mullenbach et al. 2018,
+    arXiv:1802.05695) and gives a topic vector. The actor head marks each token as outside, begin or inside. The
+    stance head joins every token with every topic vector; an actor's stance is the mean over its tokens, and the
+    implied holder's is that of the first (special) token. These two see a token in a context each: one for both says
+    that somebody holds a position before it says who.
+    """
+
+    def __init__(self, hidden: int, width: int, n_topics: int, n_stances: int, dropout: float) -> None:
+        super().__init__()
+        self.topic = TopicHead(hidden, width, n_topics, dropout)
+        self.actor = ActorHead(hidden, width, dropout)
+        self.stance = StanceHead(hidden, width, n_stances, dropout)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Logits:
+        topic_logits, topic_vectors = self.topic(states, mask)
+        return Logits(topic_logits, self.actor(states, mask), self.stance(states, mask, topic_vectors))
 
 
 class Standardise(nn.Module):
@@ -141,21 +161,27 @@ class TopicHead(nn.Module):
 
 
 class Context(nn.Module):
-    """A token's state beside the mean of its neighbourhood and the mean of the paragraph."""
+    """A token's state beside what convolutions see around it, in its order, and the mean of the paragraph.
+
+    The convolutions are dilated, each added to what comes in (Strubell et al. 2017, arXiv:1702.02098).
+    """
 
     def __init__(self, hidden: int, width: int, dropout: float) -> None:
         super().__init__()
         self.dropout = FeatureDropout(dropout)
         self.down = nn.Linear(hidden, width)
+        self.convolutions = nn.ModuleList(nn.Linear(3 * width, width) for _ in DILATIONS)
         self.join = nn.Linear(3 * width, width)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """Return (B, L, D) for states (B, L, H) and mask (B, L)."""
         token = nn.functional.gelu(self.down(self.dropout(states)))
-        real = mask[..., None].to(token.dtype)  # (B, L, 1)
-        near = _near(token * real) / _near(real).clamp(min=1e-6)
+        real = mask[..., None].to(token.dtype)  # (B, L, 1): padding is zero for every convolution
+        around = token * real
+        for convolution, far in zip(self.convolutions, DILATIONS, strict=True):
+            around = around + nn.functional.gelu(convolution(_beside(self.dropout(around), far))) * real
         whole = _mean(token, mask).expand_as(token)
-        return nn.functional.gelu(self.join(torch.cat([token, near, whole], dim=-1)))
+        return nn.functional.gelu(self.join(torch.cat([token, around, whole], dim=-1)))
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:
@@ -163,10 +189,14 @@ def _mean(states: Tensor, mask: Tensor) -> Tensor:
     return (states * mask[..., None]).sum(1, keepdim=True) / mask.sum(1)[:, None, None]
 
 
-def _near(states: Tensor) -> Tensor:
-    """Return for each token the mean over `NEAR` tokens to either side, what is outside the paragraph being 0."""
-    pooled = nn.functional.avg_pool1d(states.transpose(1, 2), 2 * NEAR + 1, stride=1, padding=NEAR)
-    return pooled.transpose(1, 2)
+def _beside(states: Tensor, far: int) -> Tensor:
+    """Return each token (B, L, D) between those `far` before and after it (B, L, 3D), zeros outside the paragraph.
+
+    A matrix product over these is a dilated convolution; on a CPU, whose batches differ in shape, it is the faster.
+    """
+    padded = nn.functional.pad(states, (0, 0, far, far))
+    length = states.shape[1]
+    return torch.cat([padded[:, :length], states, padded[:, 2 * far :]], dim=-1)
 
 
 class ActorHead(nn.Module):

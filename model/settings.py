@@ -8,7 +8,7 @@ from .errors import TaggerError
 from .labels import LabelSet
 from .text import NORMALISATIONS
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class TaggerSettings:
     decoding: Decoding
     normalisation: str = "news"
     max_length: int = 512
-    head_width: int = 256
+    head_width: int = 128
+    head_sets: int = 2
     adapter_scale: float = 1.0
     encoder_config: dict[str, Any] | None = None
     format: int = field(default=FORMAT)

@@ -3,7 +3,7 @@ import torch
 
 from fiqra.model.encoder import load_encoder, merge_adapter
 from fiqra.model.errors import TaggerError
-from fiqra.model.network import TaggerNetwork
+from fiqra.model.network import Context, TaggerNetwork
 
 
 def test_shapes_and_padding(tiny_encoder):
@@ -18,6 +18,29 @@ def test_shapes_and_padding(tiny_encoder):
     assert torch.allclose(plain.topic, padded.topic, atol=1e-5)
     assert torch.allclose(plain.actor, padded.actor[:, :10], atol=1e-5)
     assert torch.allclose(plain.stance, padded.stance[:, :10], atol=1e-5)
+
+
+def test_the_answer_is_the_mean_of_what_the_sets_of_heads_say(tiny_encoder):
+    _, encoder = load_encoder(str(tiny_encoder))
+    network = TaggerNetwork(encoder, n_topics=2, n_stances=3, head_width=8, n_sets=3).eval()
+    ids = torch.randint(4, 100, (3, 10))
+    with torch.inference_mode():
+        answer = network(ids, torch.ones_like(ids))
+        each = network(ids, torch.ones_like(ids), each=True)
+    assert len(each) == 3
+    for part, own in zip(answer, zip(*each, strict=True), strict=True):
+        assert torch.allclose(part, torch.stack(own).mean(0), atol=1e-6)
+        assert not torch.allclose(own[0], own[1], atol=1e-3)
+
+
+def test_a_token_knows_on_which_side_of_it_another_stands():
+    context = Context(6, 8, dropout=0.0)
+    states = torch.randn(1, 9, 6)
+    turned = states.clone()
+    turned[0, [3, 5]] = states[0, [5, 3]]
+    mask = torch.ones(1, 9, dtype=torch.long)
+    with torch.inference_mode():
+        assert not torch.allclose(context(states, mask)[0, 4], context(turned, mask)[0, 4], atol=1e-3)
 
 
 def test_a_merged_adapter_gives_what_peft_gives(tiny_encoder):

@@ -23,6 +23,7 @@ def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNe
         n_topics=len(labels.topics),
         n_stances=len(labels.stances),
         head_width=config.heads.width,
+        n_sets=config.heads.sets,
         dropout=config.heads.dropout,
     )
 

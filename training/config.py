@@ -39,7 +39,8 @@ class EncoderConfig(_Section):
 
 
 class HeadsConfig(_Section):
-    width: int = Field(256, ge=8)
+    width: int = Field(128, ge=8)
+    sets: int = Field(2, ge=1, description="sets of heads, each trained on its own loss, their logits averaged")
     warmup_epochs: int = Field(5, ge=0, description="that the heads train alone first, on the untouched encoder")
     warmup_learning_rate: float = Field(1e-3, gt=0)
     dropout: float = Field(0.3, ge=0, lt=1)

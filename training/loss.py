@@ -44,8 +44,14 @@ class ClassWeights:
         )
 
 
-def tagging_loss(logits: Logits, batch: dict[str, Tensor], weights: ClassWeights, config: LossConfig) -> Tensor:
-    """Return the batch's loss, a scalar. `batch` is as `Collator` gives it."""
+def tagging_loss(
+    logits: Sequence[Logits], batch: dict[str, Tensor], weights: ClassWeights, config: LossConfig
+) -> Tensor:
+    """Return the batch's loss, a scalar: the mean over sets of heads. `batch` is as `Collator` gives it."""
+    return torch.stack([_loss(own, batch, weights, config) for own in logits]).mean()
+
+
+def _loss(logits: Logits, batch: dict[str, Tensor], weights: ClassWeights, config: LossConfig) -> Tensor:
     example = batch["weights"]
     device = example.device
     topic = functional.binary_cross_entropy_with_logits(

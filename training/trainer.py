@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -84,20 +85,19 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
         free_to_train(network, config)
         n_trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
         logger.info("%.1f million weights trained", n_trained / 1e6)
-    trainer = TaggerTrainer(
-        network,
-        config,
-        compute,
-        dataset=dataset,
-        pad_id=pad_id,
-        loss_weights=loss_weights,
-        on_dev=lambda net: _dev_measures(net, dev_records, dev_encoded, labels, window, pad_id, compute),
-        callbacks=[
-            RunStateCallback(resume_from),
-            EarlyStoppingCallback(early_stopping_patience=config.training.patience),
-        ],
-    )
-    if config.training.epochs:
+        trainer = TaggerTrainer(
+            network,
+            config,
+            compute,
+            dataset=dataset,
+            pad_id=pad_id,
+            loss_weights=loss_weights,
+            on_dev=lambda net: _dev_measures(net, dev_records, dev_encoded, labels, window, pad_id, compute),
+            callbacks=[
+                RunStateCallback(resume_from),
+                EarlyStoppingCallback(early_stopping_patience=config.training.patience),
+            ],
+        )
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     tensors = stored_tensors(network, config)
     whole = any(key.startswith("encoder.") for key in tensors)
@@ -110,6 +110,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
         normalisation=config.encoder.normalisation,
         max_length=config.encoder.max_length,
         head_width=config.heads.width,
+        head_sets=config.heads.sets,
         adapter_scale=config.encoder.adapter.scale if config.encoder.adapter else 1.0,
         encoder_config=_plain_config(encoder) if whole else None,
     )
@@ -118,7 +119,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     tagger = tagger.with_decoding(fit_decoding(dev_records, dev_logits, dev_encoded, labels))
     tagged, stances = read_off(dev_records, dev_logits, dev_encoded, labels, tagger.settings.decoding)
     metrics = evaluate(dev_records, tagged, stances, labels)
-    if trainer.is_world_process_zero():
+    if PartialState().is_main_process:
         tagger.save_pretrained(
             config.output,
             extra_files={
@@ -237,8 +238,8 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
-    ) -> Tensor | tuple[Tensor, Logits]:
-        logits = model(inputs["input_ids"], inputs["attention_mask"])
+    ) -> Tensor | tuple[Tensor, list[Logits]]:
+        logits = model(inputs["input_ids"], inputs["attention_mask"], each=True)
         loss = tagging_loss(logits, inputs, self._loss_weights, self._config.loss)
         return (loss, logits) if return_outputs else loss
 
