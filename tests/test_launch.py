@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-# Batches are drawn alike but meet in another order, and rounding differs. Five seeds of this run in one process come to a
-# macro-F1 of topics from 0.05 to 0.46, so this is well below what chance does.
-NOISE = 0.15
+# Batches are drawn alike but meet in another order, and rounding differs. Three seeds of this run in one process, at half
+# and at all of the tokens a step, come to a macro-F1 of topics from 0.90 to 0.97 and a position F1 from 0.95 to 0.97.
+NOISE = 0.1
 
 
 @pytest.mark.timeout(1800)
@@ -18,8 +18,9 @@ def test_two_processes_train_what_one_does(write_config, tmp_path):
     measured = {}
     for n in (1, 2):
         output = tmp_path / f"run-{n}"
-        training = {"epochs": 8, "batch_tokens": 512 // n, "head_learning_rate": 3e-3, "encoder_learning_rate": 1e-3}
-        path = write_config(output=str(output), training=training)
+        rates = {"head_learning_rate": 3e-3, "encoder_learning_rate": 1e-3}
+        training = {"epochs": 25, "patience": 25, "batch_tokens": 512 // n, **rates}
+        path = write_config(output=str(output), heads={"width": 32, "dropout": 0.0}, training=training)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -44,7 +45,8 @@ def test_two_processes_train_what_one_does(write_config, tmp_path):
         metrics = json.loads((output / "metrics.json").read_text())
         measured[n] = {
             "topics": metrics["topics"]["macro_f1"]["value"],
-            "exact": metrics["topics"]["exact"]["value"],
+            "positions": metrics["positions"]["f1"]["value"],
         }
     for name in measured[1]:
+        assert measured[1][name] >= 0.85, measured
         assert measured[2][name] == pytest.approx(measured[1][name], abs=NOISE), measured
