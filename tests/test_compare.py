@@ -17,12 +17,6 @@ from fiqra.training.predictions import Answers, find_saved, prediction_lines, re
 C = "ceasefire"
 
 
-@pytest.fixture
-def folder(tiny_tagger, tmp_path):
-    tiny_tagger.save_pretrained(tmp_path / "tiny")
-    return tmp_path / "tiny"
-
-
 def golds(truth, per_doc=1, **extra):
     return [
         LabelledParagraph(f"p{i}", f"d{i // per_doc}", i % per_doc, f"نص {i}", (C,) if on else (), (), extra)

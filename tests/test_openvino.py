@@ -16,13 +16,6 @@ from fiqra.portability import compare
 pytest.importorskip("openvino")
 
 
-@pytest.fixture(scope="module")
-def folder(tiny_tagger, tmp_path_factory):
-    path = tmp_path_factory.mktemp("tagger") / "tiny"
-    tiny_tagger.save_pretrained(path)
-    return path
-
-
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FIQRA_CACHE", str(tmp_path / "cache"))

@@ -85,9 +85,10 @@ def markdown_table(metrics: dict[str, Any]) -> str:
 def model_card(settings: TaggerSettings, config: RunConfig, metrics: dict[str, Any]) -> str:
     """Return the tagger folder's README."""
     sources = "\n".join(f"- `{file.path.name}` (weight {file.weight:g})" for file in config.data.train)
-    how = "" if settings.encoder_config else ", with a low-rank adapter kept here"
     if not config.training.epochs:
         how = ", as it is; only the heads are trained, and kept here"
+    else:
+        how = "" if settings.encoder_config else ", with a low-rank adapter kept here"
     return f"""# {settings.name} {settings.version}
 
 A fiqra tagger: for each paragraph of an Arabic news article, its topics
