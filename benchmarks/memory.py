@@ -85,6 +85,8 @@ def tiny_tagger(folder: Path) -> Path:
     )
     settings = replace(shipped.settings, name="tiny", encoder_config=form, head_width=16, head_sets=1)
     tensors = {key: value.clone() for key, value in network.state_dict().items()}
+    if shipped.bag:
+        tensors |= {key: torch.from_numpy(value) for key, value in shipped.bag.to_tensors().items()}
     Tagger(settings, tensors, shipped.tokenizer, choose_compute("cpu", "fp32")).save_pretrained(folder)
     return folder
 

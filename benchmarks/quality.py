@@ -15,7 +15,6 @@ pair of topic and stance counts once a paragraph. Each result is kept in --outpu
 """
 
 import argparse
-import hashlib
 import json
 import random
 import sys
@@ -183,16 +182,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.max_train and arguments.max_train < len(train):
         train = random.Random(arguments.seed).sample(train, arguments.max_train)
     settings = Settings(arguments.encoder, arguments.epochs, arguments.setfit_iterations, arguments.seed)
-    weights = hashlib.sha256(json.dumps(tagger.settings.to_json(), sort_keys=True).encode())
-    for tensor in tagger.network.parameters():
-        weights.update(tensor.detach().cpu().numpy().tobytes())
     arguments.output.mkdir(parents=True, exist_ok=True)
     results = {}
     for method in arguments.only:
         own: dict[str, Any] = {"dev": data_sha256(dev)}
-        own |= (
-            {"tagger": weights.hexdigest()} if method == "tagger" else {"train": data_sha256(train), **asdict(settings)}
-        )
+        own |= {"tagger": tagger.sha256} if method == "tagger" else {"train": data_sha256(train), **asdict(settings)}
         path = arguments.output / f"{method}.json"
         result = kept(path, own)
         if result is None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .labels import LabelSet
 from .records import Actor, Position
-from .text import normalise_news
+from .text import LETTER_MARKS, normalise_news
 
 Array = npt.NDArray[np.floating[Any]]
 Span = tuple[int, int]
@@ -153,9 +153,10 @@ def decode(
     return topics, by_topic, _one_stance_each(positions)
 
 
-_MARKS = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u0640"  # they belong to the letter before them
 # "And the …": the conjunction is no part of the name; والي and والدة are words.
-_AND_THE = re.compile(f"و[{_MARKS}]*([اأإآٱ][{_MARKS}]*ل[{_MARKS}]*(?:[^\\W_{_MARKS}][{_MARKS}]*){{3}})")
+_AND_THE = re.compile(
+    f"و[{LETTER_MARKS}]*([اأإآٱ][{LETTER_MARKS}]*ل[{LETTER_MARKS}]*(?:[^\\W_{LETTER_MARKS}][{LETTER_MARKS}]*){{3}})"
+)
 _PAIRS = {'"': '"', "«": "»", "“": "”", "(": ")"}
 
 
@@ -189,7 +190,7 @@ def quote_span(token_spans: Sequence[Span], text: str) -> Span | None:
 
 
 def _in_word(char: str) -> bool:
-    return char.isalnum() or char in _MARKS
+    return char.isalnum() or char in LETTER_MARKS
 
 
 def _read_off(

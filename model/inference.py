@@ -4,12 +4,13 @@ Shapes: B windows in a batch, L tokens, K topics, S stances.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .backend import Backend, Batch
+from .bag_of_words import BagOfWords, Counted, count
 from .decode import Array, ParagraphLogits, Span
 from .text import NORMALISATIONS
 
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 class EncodedParagraph:
     """Token ids with the first and last special token, and for each token its characters in the original text.
 
-    A special token, and a token that stands for white space alone, has an empty span.
+    A special token, and a token that stands for white space alone, has an empty span. `words` are counted over the
+    paragraph as a whole, whatever its windows.
     """
 
     ids: list[int]
     spans: list[Span]
+    words: Counted
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Window:
 
 
 def encode(texts: Sequence[str], tokenizer: "Tokenizer", normalisation: str) -> list[EncodedParagraph]:
-    """Tokenize paragraphs; nothing is cut off."""
+    """Tokenize paragraphs and count their words; nothing is cut off."""
     normalised = [NORMALISATIONS[normalisation](text) for text in texts]
     encoded = []
     for norm, encoding in zip(normalised, tokenizer.encode_batch([n.text for n in normalised]), strict=True):
@@ -51,7 +54,7 @@ def encode(texts: Sequence[str], tokenizer: "Tokenizer", normalisation: str) -> 
             while start < end and norm.text[start] == " ":
                 start += 1
             spans.append(norm.original_span(start, end) if end > start and not special else (0, 0))
-        encoded.append(EncodedParagraph(encoding.ids, spans))
+        encoded.append(EncodedParagraph(encoding.ids, spans, count(norm.text)))
     return encoded
 
 
@@ -88,12 +91,14 @@ def run(
     *,
     window: int,
     pad_id: int,
+    bag: BagOfWords | None = None,
     batch_tokens: int | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> list[ParagraphLogits]:
     """Run the network over paragraphs and merge each paragraph's windows.
 
     Args:
+        bag: Joins its topic logits to the network's.
         batch_tokens: By default what suits the backend.
         on_batch: Called after every batch with the number of paragraphs whose last window it held.
     """
@@ -113,7 +118,12 @@ def run(
     by_paragraph: list[list[Window]] = [[] for _ in encoded]
     for w in cut:
         by_paragraph[w.paragraph].append(w)
-    return [merge([(w, *parts[w]) for w in own]) for own in by_paragraph]
+    merged = [merge([(w, *parts[w]) for w in own]) for own in by_paragraph]
+    if bag is None:
+        return merged
+    return [
+        replace(own, topic=bag.join(own.topic, paragraph.words)) for own, paragraph in zip(merged, encoded, strict=True)
+    ]
 
 
 def _fill(batch: list[Window], encoded: Sequence[EncodedParagraph], pad_id: int) -> Batch:

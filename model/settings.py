@@ -8,7 +8,7 @@ from .errors import TaggerError
 from .labels import LabelSet
 from .text import NORMALISATIONS
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class TaggerSettings:
 
     `encoder_config` is None where the folder holds an adapter for the encoder of that name; otherwise the folder
     holds the encoder whole, and this is its form. `adapter_scale` multiplies the adapter's product.
+    `bag_share` is the bag of words' part in a topic's logit; 0 where there is none.
     """
 
     name: str
@@ -28,6 +29,7 @@ class TaggerSettings:
     max_length: int = 512
     head_width: int = 128
     head_sets: int = 2
+    bag_share: float = 0.0
     adapter_scale: float = 1.0
     encoder_config: dict[str, Any] | None = None
     format: int = field(default=FORMAT)

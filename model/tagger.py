@@ -5,14 +5,15 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from . import inference
 from .backend import Backend, choose_backend
-from .decode import Decoding, ParagraphLogits, decode
+from .bag_of_words import KEYS, BagOfWords
+from .decode import Array, Decoding, ParagraphLogits, decode
 from .errors import TaggerError
 from .labels import LabelSet
 from .records import Article, Paragraph, TaggedParagraph
@@ -52,7 +53,7 @@ class Tagger:
         """Build from a tagger folder's parts, to run with torch; most callers want `from_pretrained`.
 
         Args:
-            tensors: `heads.*`, and either `adapter.*` or the whole `encoder.*`.
+            tensors: `heads.*`, either `adapter.*` or the whole `encoder.*`, and `bag.*` where there is a bag of words.
         """
         from .encoder import window_size
         from .loading import build_network
@@ -63,17 +64,26 @@ class Tagger:
             settings,
             tokenizer,
             TorchBackend(network, compute),
+            {key: tensor.float().numpy() for key, tensor in tensors.items() if key in KEYS},
             window=window_size(network.encoder, settings.max_length),
             pad_id=int(network.encoder.config.pad_token_id or 0),
         )
         self._tensors: dict[str, torch.Tensor] | None = tensors
 
     def _begin(
-        self, settings: TaggerSettings, tokenizer: "Tokenizer", backend: Backend, *, window: int, pad_id: int
+        self,
+        settings: TaggerSettings,
+        tokenizer: "Tokenizer",
+        backend: Backend,
+        bag_tensors: Mapping[str, Array],
+        *,
+        window: int,
+        pad_id: int,
     ) -> None:
         self.settings = settings
         self.tokenizer = tokenizer
         self.backend = backend
+        self.bag = BagOfWords.from_tensors(bag_tensors, settings.bag_share) if settings.bag_share else None
         self._window = window
         self._pad_id = pad_id
         self.files: TaggerFiles | None = None
@@ -136,7 +146,7 @@ class Tagger:
         about = ov.read_export(folder)
         tagger = cls.__new__(cls)
         backend = ov.OpenVinoBackend(folder, precision)
-        tagger._begin(settings, tokenizer, backend, window=about.window, pad_id=about.pad_id)
+        tagger._begin(settings, tokenizer, backend, _load_bag(files), window=about.window, pad_id=about.pad_id)
         tagger._tensors = None
         return tagger
 
@@ -251,8 +261,10 @@ class Tagger:
     def run(
         self, encoded: Sequence[inference.EncodedParagraph], *, on_batch: Callable[[int], None] | None = None
     ) -> list[ParagraphLogits]:
-        """Return each paragraph's logits, its windows merged."""
-        return inference.run(self.backend, encoded, window=self._window, pad_id=self._pad_id, on_batch=on_batch)
+        """Return each paragraph's logits, its windows merged and the bag of words joined to them."""
+        return inference.run(
+            self.backend, encoded, window=self._window, pad_id=self._pad_id, bag=self.bag, on_batch=on_batch
+        )
 
     def with_decoding(self, decoding: Decoding) -> "Tagger":
         """Set thresholds and temperatures, and return the tagger."""
@@ -280,6 +292,14 @@ def _load_tensors(files: TaggerFiles) -> "dict[str, torch.Tensor]":
         ) from error
     except SafetensorError as error:
         raise TaggerError(f"{files.folder}: a file of the tagger is damaged: {error}") from error
+
+
+def _load_bag(files: TaggerFiles) -> dict[str, Array]:
+    """Load the bag of words alone, without torch; nothing where the tagger has none."""
+    from safetensors import safe_open
+
+    with safe_open(files.weights, framework="numpy") as tensors:
+        return {key: tensors.get_tensor(key) for key in KEYS if key in tensors.keys()}
 
 
 def _halved(tensor: "torch.Tensor") -> "torch.Tensor":

@@ -18,7 +18,8 @@ _DROPPED = r"\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u
 _CONTROL = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd"
 _DROPPED_RUN = re.compile(f"[{_DROPPED}{_CONTROL}]+")
 _SPACES = re.compile(r"\s+")
-_TRAILING = re.compile(r"[\u064b-\u065f\u0670\u0640]+")
+LETTER_MARKS = "".join(map(chr, range(0x064B, 0x0660))) + "\u0670\u0640"  # they belong to the letter before them
+_TRAILING = re.compile(f"[{LETTER_MARKS}]+")
 _FOLDED = str.maketrans(
     {
         **dict.fromkeys("أإآٱٲٳ", "ا"),

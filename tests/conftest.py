@@ -14,6 +14,7 @@ import torch
 import transformers
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
 
+from fiqra.model.bag_of_words import KEYS, N_FEATURES
 from fiqra.model.decode import Decoding
 from fiqra.model.device import choose_compute
 from fiqra.model.encoder import load_encoder
@@ -90,6 +91,8 @@ def tiny_tagger(tiny_encoder: Path, labels: LabelSet) -> Tagger:
     torch.manual_seed(1)
     network = TaggerNetwork(encoder, n_topics=4, n_stances=3, head_width=16)
     tensors = {key: value.clone() for key, value in network.state_dict().items()}
+    bag = zip(KEYS, [(N_FEATURES,), (N_FEATURES, 4), (4,)], strict=True)
+    tensors |= {key: torch.rand(shape).half().float() for key, shape in bag}
     settings = TaggerSettings(
         name="tiny",
         version="0",
@@ -98,6 +101,7 @@ def tiny_tagger(tiny_encoder: Path, labels: LabelSet) -> Tagger:
         decoding=Decoding((1.0,) * 4, (0.4,) * 4, actor_threshold=0.6, position_threshold=0.02, implied_threshold=0.02),
         max_length=64,
         head_width=16,
+        bag_share=0.3,
         encoder_config={"model_type": "bert", **encoder.config.to_diff_dict()},
     )
     return Tagger(settings, tensors, tokenizer, choose_compute("cpu", "fp32"))

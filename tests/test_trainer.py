@@ -110,7 +110,7 @@ def test_an_adapter_run_keeps_little_and_reloads_the_same(write_config, records)
     config = load_config(write_config(encoder={"adapter": {"rank": 2}}, training={"epochs": 1}))
     tagger, _ = train(config)
     stored = weights(config.output)
-    assert {key.split(".")[0] for key in stored} == {"adapter", "heads"}
+    assert {key.split(".")[0] for key in stored} == {"adapter", "bag", "heads"}
     assert all(tensor.dtype == torch.float16 for tensor in stored.values())
     article = Article("a", (Paragraph(0, records[0].text),))
     loaded = Tagger.from_pretrained(config.output, device="cpu", precision="fp32", backend="torch")
@@ -121,7 +121,7 @@ def test_heads_alone_leave_the_encoder_out_of_the_folder_and_reload_the_same(wri
     for adapter in (None, {"rank": 2}):
         config = load_config(write_config(encoder={"adapter": adapter}, training={"epochs": 0}))
         tagger, _ = train(config)
-        assert {key.split(".")[0] for key in weights(config.output)} == {"heads"}
+        assert {key.split(".")[0] for key in weights(config.output)} == {"bag", "heads"}
         assert "as it is" in (config.output / "README.md").read_text(encoding="utf-8")
         article = Article("a", tuple(Paragraph(i, r.text) for i, r in enumerate(records)))
         loaded = Tagger.from_pretrained(config.output, device="cpu", precision="fp32", backend="torch")

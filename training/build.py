@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..model import inference
+from ..model.bag_of_words import BagOfWords
 from ..model.labels import LabelSet
 from ..model.network import Standardise, TaggerNetwork
 from .config import RunConfig
@@ -63,18 +64,19 @@ def fit_standardisation(network: TaggerNetwork, texts: list[str], tokenizer: Any
     standardise.fit(torch.cat(states))
 
 
-def stored_tensors(network: TaggerNetwork, config: RunConfig) -> dict[str, Tensor]:
-    """Return what a tagger folder keeps: the heads, and the adapter or the whole encoder where these were trained.
+def stored_tensors(network: TaggerNetwork, bag: BagOfWords | None, config: RunConfig) -> dict[str, Tensor]:
+    """Return what a tagger folder keeps: heads, bag of words, and the adapter or whole encoder where trained.
 
     Adapter and heads are rounded to half precision, which halves the folder; thresholds are fitted after it.
     """
     state = {key: tensor.detach().cpu() for key, tensor in network.state_dict().items()}
-    heads = {key: tensor.half().float() for key, tensor in state.items() if key.startswith("heads.")}
+    kept = {key: tensor.half().float() for key, tensor in state.items() if key.startswith("heads.")}
+    kept |= {key: torch.from_numpy(array) for key, array in bag.to_tensors().items()} if bag else {}
     if not config.training.epochs:
-        return heads
+        return kept
     if config.encoder.adapter is None:
-        return heads | {key: tensor for key, tensor in state.items() if key.startswith("encoder.")}
+        return kept | {key: tensor for key, tensor in state.items() if key.startswith("encoder.")}
     from peft import get_peft_model_state_dict
 
     adapter = get_peft_model_state_dict(network.encoder)
-    return heads | {f"adapter.{key}": tensor.detach().cpu().half().float() for key, tensor in adapter.items()}
+    return kept | {f"adapter.{key}": tensor.detach().cpu().half().float() for key, tensor in adapter.items()}

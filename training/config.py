@@ -46,6 +46,10 @@ class HeadsConfig(_Section):
     dropout: float = Field(0.3, ge=0, lt=1)
 
 
+class BagOfWordsConfig(_Section):
+    share: float = Field(0.5, ge=0, lt=1, description="in a topic's logit, beside the network's; 0: none is fitted")
+
+
 class DataFile(_Section):
     path: Path
     weight: float = Field(1.0, gt=0, description="of each of the file's paragraphs in the loss")
@@ -90,6 +94,7 @@ class RunConfig(_Section):
     output: Path
     encoder: EncoderConfig
     heads: HeadsConfig = HeadsConfig()  # type: ignore[call-arg]
+    bag_of_words: BagOfWordsConfig = BagOfWordsConfig()  # type: ignore[call-arg]
     data: DataConfig
     loss: LossConfig = LossConfig()  # type: ignore[call-arg]
     training: TrainingConfig = TrainingConfig()  # type: ignore[call-arg]

@@ -4,6 +4,7 @@ Shapes: B paragraphs, L tokens, K topics, M holders of a batch.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,9 +81,8 @@ def build_dataset(
 def _cut(encoded: EncodedParagraph, window: int) -> EncodedParagraph:
     if len(encoded.ids) <= window:
         return encoded
-    return EncodedParagraph(
-        [*encoded.ids[: window - 1], encoded.ids[-1]], [*encoded.spans[: window - 1], encoded.spans[-1]]
-    )
+    ids, spans = ([*own[: window - 1], own[-1]] for own in (encoded.ids, encoded.spans))
+    return replace(encoded, ids=ids, spans=spans)
 
 
 class TokenBatchSampler(Sampler[list[int]]):

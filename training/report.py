@@ -89,6 +89,8 @@ def model_card(settings: TaggerSettings, config: RunConfig, metrics: dict[str, A
         how = ", as it is; only the heads are trained, and kept here"
     else:
         how = "" if settings.encoder_config else ", with a low-rank adapter kept here"
+    share = settings.bag_share
+    bag = f"Topics are weighed by the network ({1 - share:.0%}) and by a bag of words ({share:.0%}).\n" if share else ""
     return f"""# {settings.name} {settings.version}
 
 A fiqra tagger: for each paragraph of an Arabic news article, its topics
@@ -102,7 +104,7 @@ tagger = Tagger.from_pretrained("path/to/this/folder")
 ```
 
 Encoder: `{settings.encoder}`{how}.
-Trained from `run.yaml` on:
+{bag}Trained from `run.yaml` on:
 
 {sources}
 

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, get_scheduler, set_seed
 
 from ..model import inference
+from ..model.bag_of_words import BagOfWords
 from ..model.decode import Decoding
 from ..model.device import Compute, choose_compute
 from ..model.encoder import load_encoder, window_size
@@ -23,6 +24,7 @@ from ..model.network import Logits, TaggerNetwork
 from ..model.records import LabelledParagraph
 from ..model.tagger import Tagger, TaggerSettings
 from ..model.torch_backend import TorchBackend
+from .bag_of_words import fit_bag_of_words
 from .build import build_network, fit_standardisation, free_to_train, stored_tensors
 from .calibration import fit_decoding
 from .checkpoint import RunStateCallback, last_checkpoint
@@ -74,6 +76,9 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
         logger.warning(
             "%d training paragraphs are longer than %d tokens: they train on their first part", n_long, window
         )
+    bag = None
+    if share := config.bag_of_words.share:
+        bag = fit_bag_of_words(train_records, weights, labels, normalisation=config.encoder.normalisation, share=share)
     config.output.mkdir(parents=True, exist_ok=True)
     (config.output / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
     dev_encoded = inference.encode([r.text for r in dev_records], tokenizer, config.encoder.normalisation)
@@ -92,14 +97,14 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
             dataset=dataset,
             pad_id=pad_id,
             loss_weights=loss_weights,
-            on_dev=lambda net: _dev_measures(net, dev_records, dev_encoded, labels, window, pad_id, compute),
+            on_dev=lambda net: _dev_measures(net, bag, dev_records, dev_encoded, labels, window, pad_id, compute),
             callbacks=[
                 RunStateCallback(resume_from),
                 EarlyStoppingCallback(early_stopping_patience=config.training.patience),
             ],
         )
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
-    tensors = stored_tensors(network, config)
+    tensors = stored_tensors(network, bag, config)
     whole = any(key.startswith("encoder.") for key in tensors)
     settings = TaggerSettings(
         name=config.name,
@@ -111,6 +116,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
         max_length=config.encoder.max_length,
         head_width=config.heads.width,
         head_sets=config.heads.sets,
+        bag_share=config.bag_of_words.share,
         adapter_scale=config.encoder.adapter.scale if config.encoder.adapter else 1.0,
         encoder_config=_plain_config(encoder) if whole else None,
     )
@@ -148,6 +154,7 @@ def _plain_config(encoder: Any) -> dict[str, Any]:
 
 def _dev_measures(
     network: TaggerNetwork,
+    bag: BagOfWords | None,
     records: list[LabelledParagraph],
     encoded: list[inference.EncodedParagraph],
     labels: LabelSet,
@@ -156,7 +163,7 @@ def _dev_measures(
     compute: Compute,
 ) -> dict[str, float]:
     """Return the measures that an epoch is chosen by, thresholds fitted as they will be at the end."""
-    logits = inference.run(TorchBackend(network, compute), encoded, window=window, pad_id=pad_id)
+    logits = inference.run(TorchBackend(network, compute), encoded, window=window, pad_id=pad_id, bag=bag)
     decoding = fit_decoding(records, logits, encoded, labels)
     tagged, stances = read_off(records, logits, encoded, labels, decoding)
     measured = evaluate(records, tagged, stances, labels, n_resamples=0)
