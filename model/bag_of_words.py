@@ -1,7 +1,8 @@
 """Topics by a paragraph's words alone, beside what the network says. NumPy only.
 
-A small encoder forgets rare words that give a topic away; a bag of words and of their pieces forgets nothing but their
-order. Its features are hashed (Weinberger et al. 2009, arXiv:0902.2206), so that no vocabulary has to be kept.
+A small encoder forgets rare words that give a topic away; a bag of words and of their pieces keeps them, and forgets
+their order instead. Its features are hashed (after Weinberger et al. 2009, arXiv:0902.2206, without their signs), so
+that no vocabulary has to be kept.
 
 Shapes: F features, K topics.
 """
@@ -11,31 +12,35 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import TaggerError
+from .text import LETTER_MARKS
 
+# What a feature is, is part of a tagger's format: raise it (settings.py) when anything of this changes.
 N_FEATURES = 2**18
-KEYS = ("bag.idf", "bag.weight", "bag.bias")  # in a tagger's file of weights
 PIECES = range(3, 6)  # characters in a piece of a word
-_WORD = re.compile(r"\w+")
+LONGEST_WORD = 40  # characters; the rest of a longer one, which is no word, is not looked at
+_WORD = re.compile(rf"[\w{LETTER_MARKS}]+")
+
+KEYS = ("bag.idf", "bag.weight", "bag.bias")  # in a tagger's file of weights
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int32]
 _NONE: Ids = np.empty(0, dtype=np.int32)
 
 
-class Counted(NamedTuple):
+class WordCounts(NamedTuple):
     """Which features a text has, each once, and for each 1 + the logarithm of how often."""
 
     features: Ids
     values: Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BagOfWords:
     """A linear classifier a topic over TF-IDF; `share` is its part in a topic's logit, the network has the rest."""
 
@@ -45,36 +50,39 @@ class BagOfWords:
     bias: Floats  # (K,)
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[np.floating]], share: float) -> "BagOfWords":
+    def from_tensors(
+        cls, tensors: Mapping[str, npt.NDArray[np.floating[Any]]], *, share: float, n_topics: int
+    ) -> "BagOfWords":
         """Build from what `to_tensors` gave, read back from a tagger's file.
 
         Raises:
-            TaggerError: one is missing.
+            TaggerError: one is missing, or has another shape than it should.
         """
-        try:
-            return cls(share, *(tensors[key].astype(np.float32) for key in KEYS))
-        except KeyError as error:
-            raise TaggerError(f"bag_share is {share}, but the tagger's weights hold no {error}") from error
+        shapes = {key: tensors[key].shape for key in KEYS if key in tensors}
+        expected = dict(zip(KEYS, [(N_FEATURES,), (N_FEATURES, n_topics), (n_topics,)], strict=True))
+        if shapes != expected:
+            raise TaggerError(f"bag_share is {share}, so the weights need a bag of words {expected}; found {shapes}")
+        return cls(share, *(tensors[key].astype(np.float32, copy=False) for key in KEYS))
 
     def to_tensors(self) -> dict[str, Floats]:
         return dict(zip(KEYS, (self.idf, self.weight, self.bias), strict=True))
 
-    def topic_logits(self, counted: Counted) -> Floats:
+    def topic_logits(self, counts: WordCounts) -> Floats:
         """Return topic logits (K,)."""
-        weighed = counted.values * self.idf[counted.features]
+        weighed = counts.values * self.idf[counts.features]
         length = np.sqrt((weighed**2).sum()) or 1.0
-        return (weighed / length) @ self.weight[counted.features] + self.bias
+        return (weighed / length) @ self.weight[counts.features] + self.bias
 
-    def join(self, network_logits: Floats, counted: Counted) -> Floats:
+    def join(self, network_logits: Floats, counts: WordCounts) -> Floats:
         """Return topic logits (K,) with the bag's share in them."""
-        return (1 - self.share) * network_logits + self.share * self.topic_logits(counted)
+        return (1 - self.share) * network_logits + self.share * self.topic_logits(counts)
 
 
-def count(text: str) -> Counted:
+def count_words(text: str) -> WordCounts:
     """Count the words of a normalised text and their pieces."""
-    own = [_of_word(word) for word in _WORD.findall(text.lower())]
+    own = [_of_word(word[:LONGEST_WORD]) for word in _WORD.findall(text.lower())]
     features, n = np.unique(np.concatenate(own) if own else _NONE, return_counts=True)
-    return Counted(features, (1 + np.log(n)).astype(np.float32))
+    return WordCounts(features, (1 + np.log(n)).astype(np.float32))
 
 
 @lru_cache(maxsize=2**15)  # words come again and again

@@ -23,7 +23,7 @@ NEW_ACTOR = 4.0  # how many times likelier "begin" than "inside" must be to part
 
 @dataclass(frozen=True)
 class ParagraphLogits:
-    """The network's logits for one paragraph, its windows merged and padding gone."""
+    """The logits for one paragraph, its windows merged, padding gone, and a bag of words' share in those of topics."""
 
     topic: Array  # (K,)
     actor: Array  # (N, 3)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .backend import Backend, Batch
-from .bag_of_words import BagOfWords, Counted, count
+from .bag_of_words import BagOfWords, WordCounts, count_words
 from .decode import Array, ParagraphLogits, Span
 from .text import NORMALISATIONS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncodedParagraph:
     """Token ids with the first and last special token, and for each token its characters in the original text.
 
@@ -28,7 +28,7 @@ class EncodedParagraph:
 
     ids: list[int]
     spans: list[Span]
-    words: Counted
+    words: WordCounts
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def encode(texts: Sequence[str], tokenizer: "Tokenizer", normalisation: str) -> 
             while start < end and norm.text[start] == " ":
                 start += 1
             spans.append(norm.original_span(start, end) if end > start and not special else (0, 0))
-        encoded.append(EncodedParagraph(encoding.ids, spans, count(norm.text)))
+        encoded.append(EncodedParagraph(encoding.ids, spans, count_words(norm.text)))
     return encoded
 
 
@@ -95,10 +95,10 @@ def run(
     batch_tokens: int | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> list[ParagraphLogits]:
-    """Run the network over paragraphs and merge each paragraph's windows.
+    """Run the network over paragraphs, merge each paragraph's windows, and join the bag of words to them.
 
     Args:
-        bag: Joins its topic logits to the network's.
+        bag: None for what the network alone says.
         batch_tokens: By default what suits the backend.
         on_batch: Called after every batch with the number of paragraphs whose last window it held.
     """

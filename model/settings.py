@@ -56,4 +56,6 @@ class TaggerSettings:
         if settings.normalisation not in NORMALISATIONS:
             known = ", ".join(NORMALISATIONS)
             raise TaggerError(f"{where}: unknown normalisation {settings.normalisation!r}; expected one of {known}")
+        if not isinstance(settings.bag_share, float | int) or not 0 <= settings.bag_share < 1:
+            raise TaggerError(f"{where}: bag_share is {settings.bag_share!r}; expected a number from 0 to below 1")
         return settings

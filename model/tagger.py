@@ -18,7 +18,7 @@ from .errors import TaggerError
 from .labels import LabelSet
 from .records import Article, Paragraph, TaggedParagraph
 from .settings import TaggerSettings
-from .tagger_files import TaggerFiles, read_files
+from .tagger_files import TaggerFiles, load_tensors, read_files
 from .text import split_paragraphs
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Tagger:
             settings,
             tokenizer,
             TorchBackend(network, compute),
-            {key: tensor.float().numpy() for key, tensor in tensors.items() if key in KEYS},
+            _bag(settings, {key: tensors[key].numpy() for key in KEYS if key in tensors}),
             window=window_size(network.encoder, settings.max_length),
             pad_id=int(network.encoder.config.pad_token_id or 0),
         )
@@ -75,7 +75,7 @@ class Tagger:
         settings: TaggerSettings,
         tokenizer: "Tokenizer",
         backend: Backend,
-        bag_tensors: Mapping[str, Array],
+        bag: BagOfWords | None,
         *,
         window: int,
         pad_id: int,
@@ -83,7 +83,7 @@ class Tagger:
         self.settings = settings
         self.tokenizer = tokenizer
         self.backend = backend
-        self.bag = BagOfWords.from_tensors(bag_tensors, settings.bag_share) if settings.bag_share else None
+        self.bag = bag
         self._window = window
         self._pad_id = pad_id
         self.files: TaggerFiles | None = None
@@ -118,7 +118,7 @@ class Tagger:
     ) -> "Tagger":
         from .device import choose_compute
 
-        return cls(settings, _load_tensors(files), tokenizer, choose_compute(device, precision))
+        return cls(settings, load_tensors(files), tokenizer, choose_compute(device, precision))
 
     @classmethod
     def _on_openvino(
@@ -146,7 +146,8 @@ class Tagger:
         about = ov.read_export(folder)
         tagger = cls.__new__(cls)
         backend = ov.OpenVinoBackend(folder, precision)
-        tagger._begin(settings, tokenizer, backend, _load_bag(files), window=about.window, pad_id=about.pad_id)
+        bag = _bag(settings, load_tensors(files, "numpy", KEYS))
+        tagger._begin(settings, tokenizer, backend, bag, window=about.window, pad_id=about.pad_id)
         tagger._tensors = None
         return tagger
 
@@ -183,7 +184,7 @@ class Tagger:
             config = json.dumps(self.settings.to_json(), ensure_ascii=False, indent=2)
             (scratch / "config.json").write_text(config + "\n", encoding="utf-8")
             (scratch / "tokenizer.json").write_text(self.tokenizer.to_str(), encoding="utf-8")
-            tensors = _load_tensors(self.files) if self._tensors is None and self.files else self._tensors or {}
+            tensors = load_tensors(self.files) if self._tensors is None and self.files else self._tensors or {}
             stored = {key: _halved(tensor).contiguous() for key, tensor in tensors.items()}
             save_file(stored, scratch / "model.safetensors", metadata={"format": "pt"})
             for name, text in (extra_files or {}).items():
@@ -280,26 +281,10 @@ def _as_article(text: str | Article, i: int) -> Article:
     return Article(f"text-{i}", tuple(Paragraph(k, part) for k, part in enumerate(split_paragraphs(text))))
 
 
-def _load_tensors(files: TaggerFiles) -> "dict[str, torch.Tensor]":
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(files.weights)
-    except OSError as error:
-        raise TaggerError(
-            f"{files.folder}: not a tagger folder: {error.filename} is missing or can't be read"
-        ) from error
-    except SafetensorError as error:
-        raise TaggerError(f"{files.folder}: a file of the tagger is damaged: {error}") from error
-
-
-def _load_bag(files: TaggerFiles) -> dict[str, Array]:
-    """Load the bag of words alone, without torch; nothing where the tagger has none."""
-    from safetensors import safe_open
-
-    with safe_open(files.weights, framework="numpy") as tensors:
-        return {key: tensors.get_tensor(key) for key in KEYS if key in tensors.keys()}
+def _bag(settings: TaggerSettings, tensors: Mapping[str, Array]) -> BagOfWords | None:
+    if not settings.bag_share:
+        return None
+    return BagOfWords.from_tensors(tensors, share=settings.bag_share, n_topics=len(settings.labels.topics))
 
 
 def _halved(tensor: "torch.Tensor") -> "torch.Tensor":

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -49,6 +50,23 @@ def read_files(name: str | Path) -> TaggerFiles:
     if config.get("encoder") == "bundled":
         digest.update(_bundled_version().encode())
     return TaggerFiles(folder, config, tokenizer_json, digest.hexdigest())
+
+
+def load_tensors(files: TaggerFiles, framework: str = "pt", keys: Container[str] | None = None) -> dict[str, Any]:
+    """Load a tagger's weights, or those of `keys` alone, as tensors of torch ("pt") or arrays ("numpy").
+
+    Raises:
+        TaggerError: the file is gone or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(files.weights, framework=framework) as stored:
+            return {key: stored.get_tensor(key) for key in stored.keys() if keys is None or key in keys}
+    except OSError as error:
+        raise TaggerError(f"{files.weights}: can't be read: {error}") from error
+    except SafetensorError as error:
+        raise TaggerError(f"{files.weights}: damaged: {error}") from error
 
 
 def _bundled_version() -> str:

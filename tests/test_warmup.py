@@ -7,6 +7,7 @@ import transformers
 
 from fiqra.model.device import choose_compute
 from fiqra.model.encoder import load_encoder
+from fiqra.model.inference import encode
 from fiqra.training.build import build_network, fit_standardisation
 from fiqra.training.config import load_config
 from fiqra.training.dataset import build_dataset
@@ -20,9 +21,8 @@ def warm_up(write_config, labels, records, **sections):
     tokenizer, encoder = load_encoder(config.encoder.name)
     network = build_network(encoder, config, labels)
     fit_standardisation(network, [record.text for record in records], tokenizer, config)
-    dataset, _ = build_dataset(
-        records, [1.0] * len(records), tokenizer=tokenizer, normalisation="news", labels=labels, window=256
-    )
+    encoded = encode([record.text for record in records], tokenizer, "news")
+    dataset, _ = build_dataset(records, encoded, [1.0] * len(records), labels=labels, window=256)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     weights = ClassWeights.from_records(records, labels, config.loss)
     compute = choose_compute("cpu", "fp32")

@@ -7,36 +7,36 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import TfidfTransformer
+from scipy.sparse import csr_matrix, diags_array
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
 
-from ..model.bag_of_words import N_FEATURES, BagOfWords, count
+from ..model.bag_of_words import N_FEATURES, BagOfWords, Floats, WordCounts
 from ..model.labels import LabelSet
 from ..model.records import LabelledParagraph
-from ..model.text import NORMALISATIONS
 
 logger = logging.getLogger(__name__)
 
 _C = 10.0  # the inverse of the strength of the penalty on the regression's weights
+_LEAST = 2  # paragraphs that a feature stands in, to count
 
 
 def fit_bag_of_words(
+    counts: Sequence[WordCounts],
     records: Sequence[LabelledParagraph],
     weights: Sequence[float],
     labels: LabelSet,
     *,
-    normalisation: str,
     share: float,
 ) -> BagOfWords:
     """Fit on labelled paragraphs, each of its weight; rounded to half precision, to be stored small."""
-    counted = [count(NORMALISATIONS[normalisation](record.text).text) for record in records]
-    ends = np.cumsum([0, *(len(own.features) for own in counted)])
-    features, values = (np.concatenate(part) for part in zip(*counted, strict=True))
-    tfidf = TfidfTransformer()
-    matrix = tfidf.fit_transform(csr_matrix((values, features, ends), shape=(len(records), N_FEATURES)))
-    weight = np.zeros((N_FEATURES, len(labels.topics)), dtype=np.float32)
-    bias = np.zeros(len(labels.topics), dtype=np.float32)
+    ends = np.cumsum([0, *(len(own.features) for own in counts)])
+    features, values = (np.concatenate(part) for part in zip(*counts, strict=True))
+    matrix = csr_matrix((values, features, ends), shape=(len(records), N_FEATURES))
+    idf = _rounded(_idf(matrix))
+    matrix = normalize(matrix @ diags_array(idf))
+    weight = np.zeros((N_FEATURES, len(labels.topics)))
+    bias = np.zeros(len(labels.topics))
     for k, topic in enumerate(labels.topic_ids):
         present = np.array([topic in record.topics for record in records])
         if present.all() or not present.any():
@@ -46,5 +46,19 @@ def fit_bag_of_words(
         model = LogisticRegression(C=_C, class_weight="balanced", max_iter=1000)
         model.fit(matrix, present, sample_weight=np.asarray(weights))
         weight[:, k], bias[k] = model.coef_[0], model.intercept_[0]
-    rounded = (part.astype(np.float16).astype(np.float32) for part in (tfidf.idf_, weight, bias))
-    return BagOfWords(share, *rounded)
+    return BagOfWords(share, idf, _rounded(weight), _rounded(bias))
+
+
+def _idf(matrix: csr_matrix) -> Floats:
+    """Return inverse document frequencies (F,), smoothed; 0 for a feature too rare to be learnt from.
+
+    A feature that says nothing must not count in the length of a paragraph's vector either: paragraphs of new words
+    would be told apart less well than those that were trained on.
+    """
+    n, n_with = matrix.shape[0], np.bincount(matrix.indices, minlength=N_FEATURES)
+    idf = np.log((1 + n) / (1 + n_with)) + 1
+    return np.where(n_with >= _LEAST, idf, 0)
+
+
+def _rounded(array: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> Floats:
+    return array.astype(np.float16).astype(np.float32)

@@ -71,7 +71,8 @@ def stored_tensors(network: TaggerNetwork, bag: BagOfWords | None, config: RunCo
     """
     state = {key: tensor.detach().cpu() for key, tensor in network.state_dict().items()}
     kept = {key: tensor.half().float() for key, tensor in state.items() if key.startswith("heads.")}
-    kept |= {key: torch.from_numpy(array) for key, array in bag.to_tensors().items()} if bag else {}
+    if bag:
+        kept |= {key: torch.from_numpy(array) for key, array in bag.to_tensors().items()}
     if not config.training.epochs:
         return kept
     if config.encoder.adapter is None:

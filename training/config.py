@@ -52,7 +52,7 @@ class BagOfWordsConfig(_Section):
 
 class DataFile(_Section):
     path: Path
-    weight: float = Field(1.0, gt=0, description="of each of the file's paragraphs in the loss")
+    weight: float = Field(1.0, gt=0, description="of each of the file's paragraphs, for the network and the bag")
 
 
 class DataConfig(_Section):

@@ -5,7 +5,7 @@ Shapes: B paragraphs, L tokens, K topics, M holders of a batch.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +13,10 @@ from datasets import Dataset
 from torch.utils.data import Sampler
 
 from ..model.decode import Span
-from ..model.inference import EncodedParagraph, encode
+from ..model.inference import EncodedParagraph
 from ..model.labels import LabelSet
 from ..model.records import Actor, LabelledParagraph
 from .labelled import read_labelled as read_labelled
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 IGNORED = -100  # the label that torch's cross-entropy leaves out
 
@@ -61,15 +58,13 @@ def example(record: LabelledParagraph, encoded: EncodedParagraph, labels: LabelS
 
 def build_dataset(
     records: Sequence[LabelledParagraph],
+    encoded: Sequence[EncodedParagraph],
     weights: Sequence[float],
     *,
-    tokenizer: "Tokenizer",
-    normalisation: str,
     labels: LabelSet,
     window: int,
 ) -> tuple[Dataset, int]:
     """Return the training set, and how many paragraphs are longer than the window: these train on their first part."""
-    encoded = encode([record.text for record in records], tokenizer, normalisation)
     n_long = sum(len(enc.ids) > window for enc in encoded)
     rows = [
         example(record, _cut(enc, window), labels, weight)

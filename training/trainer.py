@@ -63,14 +63,8 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     pad_id = int(encoder.config.pad_token_id or 0)
     network = build_network(encoder, config, labels)
     fit_standardisation(network, [r.text for r in train_records], tokenizer, config)
-    dataset, n_long = build_dataset(
-        train_records,
-        weights,
-        tokenizer=tokenizer,
-        normalisation=config.encoder.normalisation,
-        labels=labels,
-        window=window,
-    )
+    encoded = inference.encode([r.text for r in train_records], tokenizer, config.encoder.normalisation)
+    dataset, n_long = build_dataset(train_records, encoded, weights, labels=labels, window=window)
     logger.info("%d paragraphs to train on, %d for development", len(dataset), len(dev_records))
     if n_long:
         logger.warning(
@@ -78,7 +72,8 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
         )
     bag = None
     if share := config.bag_of_words.share:
-        bag = fit_bag_of_words(train_records, weights, labels, normalisation=config.encoder.normalisation, share=share)
+        logger.info("fitting the bag of words")
+        bag = fit_bag_of_words([own.words for own in encoded], train_records, weights, labels, share=share)
     config.output.mkdir(parents=True, exist_ok=True)
     (config.output / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
     dev_encoded = inference.encode([r.text for r in dev_records], tokenizer, config.encoder.normalisation)
