@@ -1,7 +1,7 @@
 """Runs the network with OpenVINO on a CPU; turns a network into OpenVINO's form. torch is needed for the latter alone.
 
 An export is three files in a folder: `openvino.xml` and `openvino.bin`, OpenVINO's own, and `export.json`, which says
-of which tagger, and what reading its paragraphs takes.
+of which tagger, and what reading its paragraphs takes. A bag of words is not in them: it is joined to what they give.
 """
 
 import json
