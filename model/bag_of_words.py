@@ -26,7 +26,7 @@ PIECES = range(3, 6)  # characters in a piece of a word
 LONGEST_WORD = 40  # characters; the rest of a longer one, which is no word, is not looked at
 _WORD = re.compile(rf"[\w{LETTER_MARKS}]+")
 
-KEYS = ("bag.idf", "bag.weight", "bag.bias")  # in a tagger's file of weights
+KEYS = ("bag.idf", "bag.weight", "bag.bias", "bag.least_length")  # in a tagger's file of weights
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int32]
@@ -42,12 +42,17 @@ class WordCounts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BagOfWords:
-    """A linear classifier a topic over TF-IDF; `share` is its part in a topic's logit, the network has the rest."""
+    """A linear classifier a topic over TF-IDF; `share` is its part in a topic's logit, the network has the rest.
+
+    A paragraph's vector is divided by its length, or by `least_length` where it is shorter: the few words of a
+    headline are not to decide as if they were many.
+    """
 
     share: float
     idf: Floats  # (F,)
     weight: Floats  # (F, K)
     bias: Floats  # (K,)
+    least_length: Floats  # (1,)
 
     @classmethod
     def from_tensors(
@@ -59,19 +64,20 @@ class BagOfWords:
             TaggerError: one is missing, or has another shape than it should.
         """
         shapes = {key: tensors[key].shape for key in KEYS if key in tensors}
-        expected = dict(zip(KEYS, [(N_FEATURES,), (N_FEATURES, n_topics), (n_topics,)], strict=True))
+        expected = dict(zip(KEYS, [(N_FEATURES,), (N_FEATURES, n_topics), (n_topics,), (1,)], strict=True))
         if shapes != expected:
             raise TaggerError(f"bag_share is {share}, so the weights need a bag of words {expected}; found {shapes}")
         return cls(share, *(tensors[key].astype(np.float32, copy=False) for key in KEYS))
 
     def to_tensors(self) -> dict[str, Floats]:
-        return dict(zip(KEYS, (self.idf, self.weight, self.bias), strict=True))
+        return dict(zip(KEYS, (self.idf, self.weight, self.bias, self.least_length), strict=True))
 
     def topic_logits(self, counts: WordCounts) -> Floats:
         """Return topic logits (K,)."""
         weighed = counts.values * self.idf[counts.features]
-        length = np.sqrt((weighed**2).sum()) or 1.0
-        return (weighed / length) @ self.weight[counts.features] + self.bias
+        length = max(float(np.sqrt((weighed**2).sum())), float(self.least_length[0])) or 1.0
+        logits = (weighed / length) @ self.weight[counts.features] + self.bias
+        return logits.astype(np.float32, copy=False)
 
     def join(self, network_logits: Floats, counts: WordCounts) -> Floats:
         """Return topic logits (K,) with the bag's share in them."""

@@ -92,6 +92,7 @@ def tiny_tagger(tiny_encoder: Path, labels: LabelSet) -> Tagger:
     network = TaggerNetwork(encoder, n_topics=4, n_stances=3, head_width=16)
     tensors = {key: value.clone() for key, value in network.state_dict().items()}
     bag = {"bag.idf": torch.rand(N_FEATURES), "bag.weight": torch.randn(N_FEATURES, 4), "bag.bias": torch.randn(4)}
+    bag["bag.least_length"] = torch.zeros(1)
     tensors |= {key: tensor.half().float() for key, tensor in bag.items()}
     settings = TaggerSettings(
         name="tiny",

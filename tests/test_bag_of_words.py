@@ -48,7 +48,8 @@ FEATURES = [
     221248,
     226691,
 ]
-FLAT = BagOfWords(0.5, *(np.ones(shape, dtype=np.float32) for shape in [(N_FEATURES,), (N_FEATURES, 2), (2,)]))
+ONES = (np.ones(shape, dtype=np.float32) for shape in [(N_FEATURES,), (N_FEATURES, 2), (2,)])
+FLAT = BagOfWords(0.5, *ONES, np.zeros(1, dtype=np.float32))
 
 
 def paragraph(i, text, *topics):
@@ -102,6 +103,13 @@ def test_it_learns_words_and_knows_their_other_forms(labels):
     # another form of a word, never seen: its pieces are known
     truce, visit = (topics_of(bag, text)[ceasefire] for text in ("رفضوا هدنة جديدة", "رفضوا زيارة جديدة"))
     assert truce > visit
+
+
+def test_a_headline_decides_less_than_a_paragraph_of_the_same_words():
+    short, long = count_words("هدنة"), count_words(" ".join([TRUCE, TALKS, OTHER]))
+    headlines = replace(FLAT, least_length=np.full(1, 10, dtype=np.float32))
+    assert (headlines.topic_logits(short) < FLAT.topic_logits(short)).all()
+    assert (headlines.topic_logits(long) == FLAT.topic_logits(long)).all()
 
 
 def test_words_that_were_never_seen_change_nothing(labels):

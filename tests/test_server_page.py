@@ -195,7 +195,7 @@ def test_the_slider_hides_what_is_less_likely_and_starts_at_the_taggers_threshol
     assert page.inner_text("#count").startswith("الأخبار: 1 · الفقرات: 3 · ذات موضوع: 0 · المواقف: 0")
     assert texts(page, "#table tbody") == ["لا مواقف ظاهرة"]
     page.click("text=أظهر الكل")
-    page.wait_for_function("document.querySelectorAll('.positions li').length === 5")
+    sync_api.expect(page.locator(".positions li")).to_have_count(5)
 
 
 def test_filters_by_topic_stance_and_actor(open_page):
@@ -213,7 +213,7 @@ def test_filters_by_topic_stance_and_actor(open_page):
     page.select_option("#actor", label="بغداد (2)")
     assert texts(page, ".positions li") == ["1 بغداد مؤيد دبلوماسية 45٪"]
     page.click("text=أظهر الكل")
-    page.wait_for_function("document.querySelectorAll('.positions li').length === 5")
+    sync_api.expect(page.locator(".positions li")).to_have_count(5)
     page.select_option("#actor", label="مضمر (1)")
     assert texts(page, ".positions li") == ["1 صاحب الموقف مضمر معارض محتجزون 50٪"]
 
@@ -315,7 +315,7 @@ def test_errors_are_told_in_words(open_page):
     assert page.get_attribute("#text", "aria-invalid") == "true"
     for text, said in (("no Arabic", "لا نص عربيًا هنا"), ("ن" * 200_001, "أكبر من الحد: 200,000 حرف في النص")):
         page.set_input_files("#files", [{"name": "a.txt", "mimeType": "text/plain", "buffer": text.encode()}])
-        page.wait_for_function("(said) => document.querySelector('#errors').innerText === said", arg=f"a.txt: {said}")
+        sync_api.expect(page.locator("#errors")).to_have_text(f"a.txt: {said}")
     assert page.is_hidden("#results")
 
 
@@ -340,7 +340,7 @@ def test_a_busy_server_is_asked_again_and_one_can_stop(open_page):
     )
     page.click("text=حلّل النص")
     page.click("text=أوقف")
-    page.wait_for_function("document.querySelector('#status').innerText === 'أُوقف التحليل.'")
+    sync_api.expect(page.locator("#status")).to_have_text("أُوقف التحليل.")
     assert page.is_visible("#results") and page.is_hidden("#stop")
 
 

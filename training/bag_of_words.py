@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
+from scipy.sparse.linalg import norm
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import normalize
 
 from ..model.bag_of_words import N_FEATURES, BagOfWords, Floats, WordCounts
 from ..model.labels import LabelSet
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _C = 10.0  # the inverse of the strength of the penalty on the regression's weights
 _LEAST = 2  # paragraphs that a feature stands in, to count
+_SHORT = 0.25  # of the paragraphs, the shortest, are not made as long as the others
 
 
 def fit_bag_of_words(
@@ -34,7 +35,10 @@ def fit_bag_of_words(
     features, values = (np.concatenate(part) for part in zip(*counts, strict=True))
     matrix = csr_matrix((values, features, ends), shape=(len(records), N_FEATURES))
     idf = _rounded(_idf(matrix))
-    matrix = normalize(matrix @ diags_array(idf))
+    matrix = matrix @ diags_array(idf)
+    lengths = norm(matrix, axis=1)
+    least_length = _rounded(np.quantile(lengths, [_SHORT]))
+    matrix = diags_array(1 / np.maximum(lengths, least_length).clip(min=1)) @ matrix
     weight = np.zeros((N_FEATURES, len(labels.topics)))
     bias = np.zeros(len(labels.topics))
     for k, topic in enumerate(labels.topic_ids):
@@ -46,7 +50,7 @@ def fit_bag_of_words(
         model = LogisticRegression(C=_C, class_weight="balanced", max_iter=1000)
         model.fit(matrix, present, sample_weight=np.asarray(weights))
         weight[:, k], bias[k] = model.coef_[0], model.intercept_[0]
-    return BagOfWords(share, idf, _rounded(weight), _rounded(bias))
+    return BagOfWords(share, idf, _rounded(weight), _rounded(bias), least_length)
 
 
 def _idf(matrix: csr_matrix) -> Floats:
