@@ -1,5 +1,6 @@
 """The shipped tagger on the probes, and that the probes themselves are what they say."""
 
+import copy
 import random
 
 import pytest
@@ -64,8 +65,10 @@ def test_the_stance_is_more_than_what_the_text_gives_away(tagger):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_tagger_that_cannot_read_passes_next_to_no_pair(tiny_tagger, name):
-    passed, _ = shares(outcomes_of(tiny_tagger, name))
-    assert passed.value <= (0.2 if name == "attribution" else 0.1)  # who says little says little of the accused
+    talkative = copy.copy(tiny_tagger)
+    talkative.bag = None  # its random bag turns topics off, and who is silent says nothing wrong of the accused
+    passed, _ = shares(outcomes_of(talkative, name))
+    assert passed.value <= 0.1
 
 
 @pytest.mark.parametrize("name", PAIRS)

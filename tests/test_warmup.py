@@ -20,8 +20,8 @@ def warm_up(write_config, labels, records, **sections):
     torch.manual_seed(0)
     tokenizer, encoder = load_encoder(config.encoder.name)
     network = build_network(encoder, config, labels)
-    fit_standardisation(network, [record.text for record in records], tokenizer, config)
     encoded = encode([record.text for record in records], tokenizer, "news")
+    fit_standardisation(network, encoded)
     dataset, _ = build_dataset(records, encoded, [1.0] * len(records), labels=labels, window=256)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     weights = ClassWeights.from_records(records, labels, config.loss)

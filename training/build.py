@@ -1,12 +1,13 @@
 """From a config to a network with its adapter, and from a trained network to the tensors that a tagger keeps."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..model import inference
 from ..model.bag_of_words import BagOfWords
+from ..model.inference import EncodedParagraph
 from ..model.labels import LabelSet
 from ..model.network import Standardise, TaggerNetwork
 from .config import RunConfig
@@ -52,9 +53,9 @@ def free_to_train(network: TaggerNetwork, config: RunConfig) -> None:
             layer.requires_grad_(False)
 
 
-def fit_standardisation(network: TaggerNetwork, texts: list[str], tokenizer: Any, config: RunConfig) -> None:
+def fit_standardisation(network: TaggerNetwork, encoded: Sequence[EncodedParagraph]) -> None:
     """Fit the heads' standardisation on the first tokens of a few dozen paragraphs, spread over the training set."""
-    sample = inference.encode(texts[:: max(1, len(texts) // 64)], tokenizer, config.encoder.normalisation)
+    sample = encoded[:: max(1, len(encoded) // 64)]
     network.eval()
     with torch.inference_mode():
         ids = [torch.tensor([enc.ids[:64]]) for enc in sample]

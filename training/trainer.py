@@ -62,8 +62,8 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     window = window_size(encoder, config.encoder.max_length)
     pad_id = int(encoder.config.pad_token_id or 0)
     network = build_network(encoder, config, labels)
-    fit_standardisation(network, [r.text for r in train_records], tokenizer, config)
     encoded = inference.encode([r.text for r in train_records], tokenizer, config.encoder.normalisation)
+    fit_standardisation(network, encoded)
     dataset, n_long = build_dataset(train_records, encoded, weights, labels=labels, window=window)
     logger.info("%d paragraphs to train on, %d for development", len(dataset), len(dev_records))
     if n_long:
