@@ -1,5 +1,6 @@
 """Encoders by name: "bundled", a hub id or a local folder -> tokenizer and encoder; low-rank adapters merged in."""
 
+import copy
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,24 @@ def drop_pooler(encoder: "PreTrainedModel") -> None:
     """Take out the sentence pooler, which tagging never uses and whose weights many encoders don't carry."""
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
+
+
+def without_lowest(encoder: "PreTrainedModel", n_layers: int) -> "PreTrainedModel":
+    """Return the encoder as it is above its lowest layers, the weights shared: it goes on from `inputs_embeds`."""
+    upper, stack = copy.copy(encoder), copy.copy(encoder.encoder)
+    for module in (upper, stack):
+        module._modules = dict(module._modules)  # what is replaced below stays in the encoder
+    upper.embeddings = _AsGiven()
+    upper.encoder = stack
+    stack.layer = stack.layer[n_layers:]
+    return upper
+
+
+class _AsGiven(nn.Module):
+    """Stands in for embeddings, where what comes in has passed them already."""
+
+    def forward(self, *, inputs_embeds: torch.Tensor, **_: Any) -> torch.Tensor:
+        return inputs_embeds
 
 
 def window_size(encoder: "PreTrainedModel", wanted: int) -> int:

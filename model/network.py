@@ -4,10 +4,13 @@ Shapes: B paragraphs, L tokens, H encoder width, D head width, K topics, S stanc
 """
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from .encoder import without_lowest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,6 +49,7 @@ class TaggerNetwork(nn.Module):
         self.encoder = encoder
         n_layers = int(encoder.config.num_hidden_layers)
         self.read_layers = sorted({math.ceil(n_layers * third / 3) for third in (1, 2, 3)})
+        self.n_frozen = 0  # layers, from the lowest, that training leaves as they are
         hidden = int(encoder.config.hidden_size) * len(self.read_layers)
         self.heads = nn.ModuleDict(
             {
@@ -54,12 +58,19 @@ class TaggerNetwork(nn.Module):
             }
         )
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, *, each: bool = False) -> Logits | list[Logits]:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, *, each: bool = False, lowest: Tensor | None = None
+    ) -> Logits | list[Logits]:
         """Return the mean of the sets' logits, or, to train, a list of `each` set's own.
 
-        Both tensors (B, L), integers; the mask is 1 for tokens and 0 for padding.
+        Both tensors (B, L), integers; the mask is 1 for tokens and 0 for padding. Where `lowest` gives the states of
+        `lowest_layers`, only the layers above them run.
         """
-        logits = self.read(self.states(input_ids, attention_mask), attention_mask)
+        if lowest is None:
+            states = self.states(input_ids, attention_mask)
+        else:
+            states = self._states_above(lowest, attention_mask)
+        logits = self.read(states, attention_mask)
         return logits if each else Logits(*(torch.stack(parts).mean(0) for parts in zip(*logits, strict=True)))
 
     def read(self, states: Tensor, attention_mask: Tensor) -> list[Logits]:
@@ -67,10 +78,22 @@ class TaggerNetwork(nn.Module):
         states = self.heads["standardise"](states)
         return [heads(states, attention_mask) for heads in self.heads["sets"].children()]
 
-    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return the token states (B, L, H) that the heads read: those of `read_layers`, side by side."""
+    def states(self, input_ids: Tensor, attention_mask: Tensor, layers: Sequence[int] | None = None) -> Tensor:
+        """Return the token states (B, L, H) of `layers`, side by side; by default of those that the heads read."""
         out = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-        return torch.cat([out.hidden_states[layer] for layer in self.read_layers], dim=-1)
+        return torch.cat([out.hidden_states[layer] for layer in layers or self.read_layers], dim=-1)
+
+    @property
+    def lowest_layers(self) -> list[int]:
+        """The layers whose states stand for all that is frozen: those that the heads read there, and the last."""
+        return sorted({layer for layer in self.read_layers if layer < self.n_frozen} | {self.n_frozen})
+
+    def _states_above(self, lowest: Tensor, attention_mask: Tensor) -> Tensor:
+        known = dict(zip(self.lowest_layers, lowest.chunk(len(self.lowest_layers), dim=-1), strict=True))
+        upper = without_lowest(self.encoder, self.n_frozen)
+        out = upper(inputs_embeds=known[self.n_frozen], attention_mask=attention_mask, output_hidden_states=True)
+        known |= dict(enumerate(out.hidden_states, self.n_frozen))
+        return torch.cat([known[layer] for layer in self.read_layers], dim=-1)
 
 
 class HeadSet(nn.Module):

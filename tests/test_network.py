@@ -1,5 +1,6 @@
 import pytest
 import torch
+import transformers
 
 from fiqra.model.encoder import load_encoder, merge_adapter
 from fiqra.model.errors import TaggerError
@@ -60,3 +61,25 @@ def test_a_merged_adapter_gives_what_peft_gives(tiny_encoder):
     assert not torch.allclose(after, before, atol=1e-2)
     with pytest.raises(TaggerError, match="does not fit the encoder"):
         merge_adapter(merged, {"encoder.nowhere.lora_A.weight": torch.ones(4, 4)}, scale=1.0)
+
+
+@pytest.mark.parametrize("form", ["bert", "xlm-roberta", "deberta-v2"])
+@pytest.mark.parametrize("n_frozen", [1, 2, 4])
+def test_going_on_from_the_frozen_layers_gives_what_the_whole_encoder_gives(form, n_frozen):
+    size = {"hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.AutoConfig.for_model(form, vocab_size=50, pad_token_id=0, relative_attention=True, **size)
+    network = TaggerNetwork(transformers.AutoModel.from_config(config), n_topics=2, n_stances=3, head_width=8).eval()
+    network.n_frozen = n_frozen
+    keys = list(network.state_dict())
+    ids = torch.randint(4, 50, (3, 12))
+    mask = torch.ones_like(ids)
+    mask[1, 7:] = 0
+    with torch.inference_mode():
+        whole = network(ids, mask)
+        lowest = network.states(ids, mask, network.lowest_layers)
+        lowest[1, 7:] = 0  # what a batch is padded with
+        above = network(ids, mask, lowest=lowest)
+    assert torch.allclose(above.topic, whole.topic, atol=1e-5)
+    assert torch.allclose(above.actor[mask == 1], whole.actor[mask == 1], atol=1e-5)
+    assert torch.allclose(above.stance[mask == 1], whole.stance[mask == 1], atol=1e-5)
+    assert list(network.state_dict()) == keys

@@ -17,6 +17,7 @@ from fiqra.model.records import Article, Paragraph
 from fiqra.training.config import load_config
 from fiqra.training.dataset import read_labelled
 from fiqra.training.evaluate import evaluate_tagger
+from fiqra.training.loss import tagging_loss
 from fiqra.training.trainer import train
 
 
@@ -81,7 +82,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(write_config,
 
 def test_a_killed_run_resumes_to_the_weights_of_an_unbroken_one(write_config, tmp_path):
     sections = {
-        "encoder": {"dropout": 0.1},
+        "encoder": {"dropout": 0.1, "frozen_layers": 1},
         "training": {"epochs": 4, "patience": 4},
     }
     train(load_config(write_config(output=str(tmp_path / "whole"), **sections)))
@@ -117,6 +118,21 @@ def test_an_adapter_run_keeps_little_and_reloads_the_same(write_config, records)
     article = Article("a", (Paragraph(0, records[0].text),))
     loaded = Tagger.from_pretrained(config.output, device="cpu", precision="fp32", backend="torch")
     assert loaded.tag(article)[0].to_json() == tagger.tag(article)[0].to_json()
+
+
+def test_frozen_layers_are_run_once_and_only_those_above_them_adapt(write_config, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        "fiqra.training.trainer.tagging_loss",
+        lambda logits, batch, *rest: given.append("states" in batch) or tagging_loss(logits, batch, *rest),
+    )
+    encoder = {"frozen_layers": 1, "adapter": {"rank": 2}}
+    config = load_config(write_config(encoder=encoder, training={"epochs": 1}))
+    train(config)
+    assert given and all(given)
+    adapter = {key: tensor for key, tensor in weights(config.output).items() if key.startswith("adapter.")}
+    assert adapter and all("layer.1." in key for key in adapter)
+    assert all(tensor.abs().sum() > 0 for key, tensor in adapter.items() if "lora_B" in key)  # they start at zero
 
 
 def test_heads_alone_leave_the_encoder_out_of_the_folder_and_reload_the_same(write_config, records):

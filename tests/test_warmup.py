@@ -12,6 +12,7 @@ from fiqra.training.build import build_network, fit_standardisation
 from fiqra.training.config import load_config
 from fiqra.training.dataset import build_dataset
 from fiqra.training.loss import ClassWeights
+from fiqra.training.states import WithStates, layer_states
 from fiqra.training.warmup import warm_up_heads
 
 
@@ -26,7 +27,9 @@ def warm_up(write_config, labels, records, **sections):
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     weights = ClassWeights.from_records(records, labels, config.loss)
     compute = choose_compute("cpu", "fp32")
-    warm_up_heads(network, dataset, config=config, loss_weights=weights, pad_id=1, compute=compute)
+    states = layer_states(network, dataset, network.read_layers, pad_id=1, batch_tokens=256, compute=compute)
+    examples = WithStates(dataset, states, network.read_layers)
+    warm_up_heads(network, examples, config=config, loss_weights=weights, pad_id=1, compute=compute)
     return before, network
 
 

@@ -36,7 +36,7 @@ def free_to_train(network: TaggerNetwork, config: RunConfig) -> None:
     The adapter comes last, so that what reads the encoder as it is, before training, reads it at full speed.
     """
     encoder = network.encoder
-    n_frozen = config.encoder.frozen_layers
+    n_frozen = network.n_frozen = config.encoder.frozen_layers
     lowest = encoder.encoder.layer[:n_frozen] if n_frozen else []  # not every encoder has its layers there
     if config.encoder.adapter is not None:
         from peft import LoraConfig, inject_adapter_in_model  # takes seconds to import

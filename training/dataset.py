@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 
 from ..model.decode import Span
@@ -125,7 +126,7 @@ class Collator:
     """Examples -> a batch of padded tensors.
 
     Keys: input_ids, attention_mask, tags (B, L); topics (B, K); weights (B); holders (M, 3 + K) of row, first token,
-    last token + 1, stance columns.
+    last token + 1, stance columns; states (B, L, …) where the examples carry them.
     """
 
     def __init__(self, pad_id: int) -> None:
@@ -137,7 +138,7 @@ class Collator:
         def padded(key: str, fill: int) -> torch.Tensor:
             return torch.tensor([ex[key] + [fill] * (length - len(ex[key])) for ex in examples])
 
-        return {
+        batch = {
             "input_ids": padded("ids", self.pad_id),
             "attention_mask": torch.tensor([[1] * len(ex["ids"]) + [0] * (length - len(ex["ids"])) for ex in examples]),
             "tags": padded("tags", IGNORED),
@@ -145,3 +146,6 @@ class Collator:
             "weights": torch.tensor([ex["weight"] for ex in examples]),
             "holders": torch.tensor([[row, *holder] for row, ex in enumerate(examples) for holder in ex["holders"]]),
         }
+        if "states" in examples[0]:
+            batch["states"] = pad_sequence([ex["states"] for ex in examples], batch_first=True).float()
+        return batch

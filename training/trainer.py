@@ -34,6 +34,7 @@ from .evaluate import read_off
 from .loss import ClassWeights, tagging_loss
 from .metrics import evaluate
 from .report import model_card
+from .states import WithStates, layer_states
 from .warmup import warm_up_heads
 
 logger = logging.getLogger(__name__)
@@ -78,8 +79,16 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     (config.output / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
     dev_encoded = inference.encode([r.text for r in dev_records], tokenizer, config.encoder.normalisation)
     loss_weights = ClassWeights.from_records(train_records, labels, config.loss)
-    if config.heads.warmup_epochs and not resume_from:
-        warm_up_heads(network, dataset, config=config, loss_weights=loss_weights, pad_id=pad_id, compute=compute)
+    warms_up = bool(config.heads.warmup_epochs) and not resume_from
+    network.n_frozen = config.encoder.frozen_layers if config.training.epochs else 0
+    layers = {*network.read_layers} if warms_up else set()
+    layers |= {*network.lowest_layers} if network.n_frozen else set()
+    states = layer_states(
+        network, dataset, sorted(layers), pad_id=pad_id, batch_tokens=config.training.batch_tokens, compute=compute
+    )
+    if warms_up:
+        examples = WithStates(dataset, states, network.read_layers)
+        warm_up_heads(network, examples, config=config, loss_weights=loss_weights, pad_id=pad_id, compute=compute)
     set_seed(config.training.seed)
     if config.training.epochs:
         free_to_train(network, config)
@@ -89,7 +98,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
             network,
             config,
             compute,
-            dataset=dataset,
+            examples=WithStates(dataset, states, network.lowest_layers) if network.n_frozen else dataset,
             pad_id=pad_id,
             loss_weights=loss_weights,
             on_dev=lambda net: _dev_measures(net, bag, dev_records, dev_encoded, labels, window, pad_id, compute),
@@ -180,7 +189,7 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
         config: RunConfig,
         compute: Compute,
         *,
-        dataset: Any,
+        examples: Any,
         pad_id: int,
         loss_weights: ClassWeights,
         on_dev: Callable[[TaggerNetwork], dict[str, float]],
@@ -212,7 +221,7 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
         self._on_dev = on_dev
         self._pad_id = pad_id
         sampler = TokenBatchSampler(
-            [len(ids) for ids in dataset["ids"]],
+            [len(example["ids"]) for example in examples],
             batch_tokens=settings.batch_tokens,
             seed=settings.seed,
             n_processes=arguments.world_size,
@@ -226,8 +235,8 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
         super().__init__(
             model=network,
             args=arguments,
-            train_dataset=dataset,
-            eval_dataset=dataset,  # never read: `evaluate` measures on dev; the library only insists that there is one
+            train_dataset=examples,
+            eval_dataset=examples,  # never read: `evaluate` measures on dev; the library only insists that there is one
             data_collator=Collator(pad_id),
             optimizers=(optimizer, schedule),
             callbacks=callbacks,
@@ -241,7 +250,7 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
     ) -> Tensor | tuple[Tensor, list[Logits]]:
-        logits = model(inputs["input_ids"], inputs["attention_mask"], each=True)
+        logits = model(inputs["input_ids"], inputs["attention_mask"], each=True, lowest=inputs.get("states"))
         loss = tagging_loss(logits, inputs, self._loss_weights, self._config.loss)
         return (loss, logits) if return_outputs else loss
 
