@@ -75,13 +75,18 @@ class BagOfWords:
     def topic_logits(self, counts: WordCounts) -> Floats:
         """Return topic logits (K,)."""
         weighed = counts.values * self.idf[counts.features]
-        length = max(float(np.sqrt((weighed**2).sum())), float(self.least_length[0])) or 1.0
-        logits = (weighed / length) @ self.weight[counts.features] + self.bias
+        length = np.sqrt((weighed**2).sum(keepdims=True))
+        logits = (weighed / divisor(length, self.least_length)) @ self.weight[counts.features] + self.bias
         return logits.astype(np.float32, copy=False)
 
     def join(self, network_logits: Floats, counts: WordCounts) -> Floats:
         """Return topic logits (K,) with the bag's share in them."""
         return (1 - self.share) * network_logits + self.share * self.topic_logits(counts)
+
+
+def divisor(length: Floats, least_length: Floats) -> Floats:
+    """Return what vectors of this length (N,) are divided by; an empty one by 1."""
+    return np.maximum(length, least_length).clip(min=1)  # no weighed feature is below 1
 
 
 def count_words(text: str) -> WordCounts:

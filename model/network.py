@@ -41,9 +41,9 @@ class TaggerNetwork(nn.Module):
         *,
         n_topics: int,
         n_stances: int,
-        head_width: int = 128,
-        n_sets: int = 2,
-        dropout: float = 0.1,
+        head_width: int,
+        n_sets: int,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = encoder

@@ -25,10 +25,10 @@ class TaggerSettings:
     encoder: str
     labels: LabelSet
     decoding: Decoding
+    head_width: int
+    head_sets: int
     normalisation: str = "news"
     max_length: int = 512
-    head_width: int = 128
-    head_sets: int = 2
     bag_share: float = 0.0
     adapter_scale: float = 1.0
     encoder_config: dict[str, Any] | None = None

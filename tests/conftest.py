@@ -30,9 +30,14 @@ SMOKE = ROOT / "tests/data/smoke.jsonl"
 
 @pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:
-    """Take away the log handler that a command leaves: the stream it writes to ends with the test."""
+    """Take away the log handler that a command leaves: the stream it writes to ends with the test.
+
+    A command in a fixture of a wider scope left its own before this test began.
+    """
     root, own = logging.getLogger(), logging.getLogger("fiqra")
-    handlers, level, own_level = root.handlers[:], root.level, own.level
+    handlers = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
+    level, own_level = root.level, own.level
+    root.handlers[:] = handlers
     yield
     root.handlers[:], root.level, own.level = handlers, level, own_level
 
@@ -89,7 +94,7 @@ def tiny_tagger(tiny_encoder: Path, labels: LabelSet) -> Tagger:
     """An untrained tagger over the tiny encoder, which says something about every paragraph."""
     tokenizer, encoder = load_encoder(str(tiny_encoder))
     torch.manual_seed(1)
-    network = TaggerNetwork(encoder, n_topics=4, n_stances=3, head_width=16)
+    network = TaggerNetwork(encoder, n_topics=4, n_stances=3, head_width=16, n_sets=2)
     tensors = {key: value.clone() for key, value in network.state_dict().items()}
     bag = {"bag.idf": torch.rand(N_FEATURES), "bag.weight": torch.randn(N_FEATURES, 4), "bag.bias": torch.randn(4)}
     bag["bag.least_length"] = torch.zeros(1)
@@ -102,6 +107,7 @@ def tiny_tagger(tiny_encoder: Path, labels: LabelSet) -> Tagger:
         decoding=Decoding((1.0,) * 4, (0.4,) * 4, actor_threshold=0.6, position_threshold=0.02, implied_threshold=0.02),
         max_length=64,
         head_width=16,
+        head_sets=2,
         bag_share=0.3,
         encoder_config={"model_type": "bert", **encoder.config.to_diff_dict()},
     )

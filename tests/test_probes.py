@@ -20,10 +20,10 @@ from fiqra.training.dataset import read_labelled
 # What the shipped tagger must reach at least: the share of pairs that pass, and of those with the right direction.
 # Set a little under what `python benchmarks/probes.py` prints; raise them with every better tagger.
 PAIR_FLOORS = {
-    "negation": (0.15, 0.55),
+    "negation": (0.15, 0.50),
     "swap": (0.37, 0.80),
-    "attribution": (0.21, 0.95),
-    "words": (0.87, 0.95),
+    "attribution": (0.36, 0.95),
+    "words": (0.84, 0.95),
 }
 NOISE_FLOORS = dict.fromkeys(NOISES, 0.95)
 MASKED_MARGIN = 0.05  # by how much the stance's macro-F1 must exceed that of the text with the actor masked

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.linalg import norm
 from sklearn.linear_model import LogisticRegression
 
-from ..model.bag_of_words import N_FEATURES, BagOfWords, Floats, WordCounts
+from ..model.bag_of_words import N_FEATURES, BagOfWords, Floats, WordCounts, divisor
 from ..model.labels import LabelSet
 from ..model.records import LabelledParagraph
 
@@ -38,7 +38,7 @@ def fit_bag_of_words(
     matrix = matrix @ diags_array(idf)
     lengths = norm(matrix, axis=1)
     least_length = _rounded(np.quantile(lengths, [_SHORT]))
-    matrix = diags_array(1 / np.maximum(lengths, least_length).clip(min=1)) @ matrix
+    matrix = diags_array(1 / divisor(lengths, least_length)) @ matrix
     weight = np.zeros((N_FEATURES, len(labels.topics)))
     bias = np.zeros(len(labels.topics))
     for k, topic in enumerate(labels.topic_ids):
