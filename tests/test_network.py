@@ -68,7 +68,9 @@ def test_a_merged_adapter_gives_what_peft_gives(tiny_encoder):
 def test_going_on_from_the_frozen_layers_gives_what_the_whole_encoder_gives(form, n_frozen):
     size = {"hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 32}
     config = transformers.AutoConfig.for_model(form, vocab_size=50, pad_token_id=0, relative_attention=True, **size)
-    network = TaggerNetwork(transformers.AutoModel.from_config(config), n_topics=2, n_stances=3, head_width=8, n_sets=2).eval()
+    network = TaggerNetwork(
+        transformers.AutoModel.from_config(config), n_topics=2, n_stances=3, head_width=8, n_sets=2
+    ).eval()
     network.n_frozen = n_frozen
     keys = list(network.state_dict())
     ids = torch.randint(4, 50, (3, 12))
