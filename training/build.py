@@ -20,7 +20,7 @@ def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNe
     if hasattr(encoder.config, "attention_probs_dropout_prob"):
         encoder.config.attention_probs_dropout_prob = config.encoder.dropout
         encoder.config.hidden_dropout_prob = config.encoder.dropout
-    return TaggerNetwork(
+    network = TaggerNetwork(
         encoder,
         n_topics=len(labels.topics),
         n_stances=len(labels.stances),
@@ -28,6 +28,8 @@ def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNe
         n_sets=config.heads.sets,
         dropout=config.heads.dropout,
     )
+    network.n_frozen = config.encoder.frozen_layers if config.training.epochs else 0
+    return network
 
 
 def free_to_train(network: TaggerNetwork, config: RunConfig) -> None:
@@ -36,7 +38,7 @@ def free_to_train(network: TaggerNetwork, config: RunConfig) -> None:
     The adapter comes last, so that what reads the encoder as it is, before training, reads it at full speed.
     """
     encoder = network.encoder
-    n_frozen = network.n_frozen = config.encoder.frozen_layers
+    n_frozen = network.n_frozen
     lowest = encoder.encoder.layer[:n_frozen] if n_frozen else []  # not every encoder has its layers there
     if config.encoder.adapter is not None:
         from peft import LoraConfig, inject_adapter_in_model  # takes seconds to import

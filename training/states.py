@@ -50,9 +50,9 @@ def layer_states(
     batch_tokens: int,
     compute: Compute,
 ) -> LayerStates:
-    """Run the untouched encoder over `examples` (as `build_dataset` gives them) and keep the states of any `layers`.
+    """Run the untouched encoder over `examples` (as `build_dataset` gives them) and keep the states of `layers`.
 
-    At two bytes a value, 10,000 news paragraphs take about 2 GB for three layers of 384.
+    Without layers it is not run. At two bytes a value, 10,000 news paragraphs take about 2 GB for three layers of 384.
     """
     if not layers:
         return LayerStates((), [])

@@ -80,7 +80,6 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     dev_encoded = inference.encode([r.text for r in dev_records], tokenizer, config.encoder.normalisation)
     loss_weights = ClassWeights.from_records(train_records, labels, config.loss)
     warms_up = bool(config.heads.warmup_epochs) and not resume_from
-    network.n_frozen = config.encoder.frozen_layers if config.training.epochs else 0
     layers = {*network.read_layers} if warms_up else set()
     layers |= {*network.lowest_layers} if network.n_frozen else set()
     states = layer_states(
@@ -99,6 +98,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
             config,
             compute,
             examples=WithStates(dataset, states, network.lowest_layers) if network.n_frozen else dataset,
+            lengths=[len(ids) for ids in dataset["ids"]],
             pad_id=pad_id,
             loss_weights=loss_weights,
             on_dev=lambda net: _dev_measures(net, bag, dev_records, dev_encoded, labels, window, pad_id, compute),
@@ -190,6 +190,7 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
         compute: Compute,
         *,
         examples: Any,
+        lengths: Sequence[int],
         pad_id: int,
         loss_weights: ClassWeights,
         on_dev: Callable[[TaggerNetwork], dict[str, float]],
@@ -221,7 +222,7 @@ class TaggerTrainer(Trainer):  # type: ignore[misc]
         self._on_dev = on_dev
         self._pad_id = pad_id
         sampler = TokenBatchSampler(
-            [len(example["ids"]) for example in examples],
+            lengths,
             batch_tokens=settings.batch_tokens,
             seed=settings.seed,
             n_processes=arguments.world_size,
