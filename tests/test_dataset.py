@@ -5,7 +5,15 @@ import pytest
 
 from fiqra.model.errors import DataError
 from fiqra.model.inference import encode
-from fiqra.training.dataset import IGNORED, Collator, TokenBatchSampler, build_dataset, example, read_labelled
+from fiqra.training.dataset import (
+    IGNORED,
+    Collator,
+    TokenBatchSampler,
+    build_dataset,
+    example,
+    read_labelled,
+    sample_off_topic,
+)
 
 
 def test_mistakes_are_told_with_their_lines(tmp_path, labels):
@@ -40,6 +48,23 @@ def test_tags_and_holders_point_at_the_actors_tokens(records, tiny_tagger, label
                 columns = holders[span]
                 assert ex["tags"][span[0]] in (1, 2)
             assert columns[labels.topic_index(position.topic)] == labels.stance_column(position.stance)
+
+
+def test_of_paragraphs_without_a_topic_a_share_stands_for_all(records):
+    many = records * 5
+    without = {i for i, record in enumerate(many) if not record.topics}
+    weights = [2.0] * len(many)
+    assert sample_off_topic(many, weights, share=1.0, seed=1) == (list(range(len(many))), weights)
+    rows, drawn_weights = sample_off_topic(many, weights, share=0.25, seed=1)
+    drawn = [i for i in rows if i in without]
+    assert rows == sorted(rows) and set(rows) >= set(range(len(many))) - without
+    assert len(drawn) == -(-len(without) // 4)
+    by_row = dict(zip(rows, drawn_weights, strict=True))
+    assert sum(by_row[i] for i in drawn) == pytest.approx(2.0 * len(without))
+    assert all(by_row[i] == 2.0 for i in rows if i not in without)
+    assert sample_off_topic(many, weights, share=0.25, seed=2)[0] != rows
+    with_topics = [record for record in records if record.topics]
+    assert sample_off_topic(with_topics, [1.0] * len(with_topics), share=0.25, seed=1)[0] == [*range(len(with_topics))]
 
 
 def test_batches_hold_every_paragraph_once_within_the_budget():

@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from fiqra import Tagger
 from fiqra.model import bundled
 from fiqra.model.records import Article, Paragraph
-from fiqra.training.config import load_config
-from fiqra.training.dataset import read_labelled
+from fiqra.training.bag_of_words import fit_bag_of_words
+from fiqra.training.config import ConfigError, load_config
+from fiqra.training.dataset import build_dataset, read_labelled
 from fiqra.training.evaluate import evaluate_tagger
 from fiqra.training.loss import tagging_loss
 from fiqra.training.trainer import train
@@ -120,6 +121,31 @@ def test_an_adapter_run_keeps_little_and_reloads_the_same(write_config, records)
     assert loaded.tag(article)[0].to_json() == tagger.tag(article)[0].to_json()
 
 
+def test_it_trains_and_tags_in_bfloat16_near_to_what_float32_gives(write_config, tmp_path, records):
+    article = Article("a", tuple(Paragraph(i, r.text) for i, r in enumerate(records[:8])))
+    probs, stored = {}, {}
+    for precision in ("fp32", "bf16"):
+        run = tmp_path / precision
+        train(
+            load_config(
+                write_config(
+                    output=str(run),
+                    encoder={"frozen_layers": 1, "adapter": {"rank": 2}},
+                    training={"epochs": 1, "precision": precision},
+                )
+            )
+        )
+        stored[precision] = weights(run)
+        for tagged_in in ("fp32", "bf16"):
+            tagger = Tagger.from_pretrained(run, device="cpu", precision=tagged_in, backend="torch")
+            tagged = tagger.tag(article)
+            probs[precision, tagged_in] = torch.tensor([[*t.topic_probs.values()] for t in tagged])
+    assert not same(stored["fp32"], stored["bf16"])
+    reference = probs.pop(("fp32", "fp32"))
+    for other in probs.values():
+        assert 0 < (other - reference).abs().max() < 0.05
+
+
 def test_frozen_layers_are_run_once_and_only_those_above_them_adapt(write_config, monkeypatch):
     given = []
     monkeypatch.setattr(
@@ -133,6 +159,29 @@ def test_frozen_layers_are_run_once_and_only_those_above_them_adapt(write_config
     adapter = {key: tensor for key, tensor in weights(config.output).items() if key.startswith("adapter.")}
     assert adapter and all("layer.1." in key for key in adapter)
     assert all(tensor.abs().sum() > 0 for key, tensor in adapter.items() if "lora_B" in key)  # they start at zero
+
+
+def test_paragraphs_without_a_topic_can_be_left_to_the_bag_of_words(write_config, records, monkeypatch):
+    n_seen = {}
+    monkeypatch.setattr("fiqra.training.trainer.build_dataset", _counting(build_dataset, n_seen, "network"))
+    monkeypatch.setattr("fiqra.training.trainer.fit_bag_of_words", _counting(fit_bag_of_words, n_seen, "bag"))
+    train(load_config(write_config(bag_of_words={"share": 0.5}, training={"epochs": 0, "off_topic": 0.2})))
+    n_without = sum(not record.topics for record in records)
+    assert n_without > 5
+    assert n_seen == {"bag": len(records), "network": len(records) - n_without + -(-n_without // 5)}
+
+
+def _counting(function, n_seen, name):
+    def counted(first, *rest, **options):
+        n_seen[name] = len(first)
+        return function(first, *rest, **options)
+
+    return counted
+
+
+def test_an_encoder_frozen_as_a_whole_is_an_error(write_config):
+    with pytest.raises(ConfigError, match=r"frozen_layers: 2: .* has 2 layers"):
+        train(load_config(write_config(encoder={"frozen_layers": 2, "adapter": {"rank": 2}})))
 
 
 def test_heads_alone_leave_the_encoder_out_of_the_folder_and_reload_the_same(write_config, records):

@@ -10,10 +10,21 @@ from ..model.bag_of_words import BagOfWords
 from ..model.inference import EncodedParagraph
 from ..model.labels import LabelSet
 from ..model.network import Standardise, TaggerNetwork
-from .config import RunConfig
+from .config import ConfigError, RunConfig
 
 
 def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNetwork:
+    """Return the network with heads at random.
+
+    Raises:
+        ConfigError: every layer of the encoder is to be frozen.
+    """
+    n_frozen = config.encoder.frozen_layers if config.training.epochs else 0
+    if n_frozen >= (n_layers := int(encoder.config.num_hidden_layers)):
+        raise ConfigError(
+            f"encoder.frozen_layers: {n_frozen}: {config.encoder.name} has {n_layers} layers, so none would be left "
+            "to train; lower it, or train the heads alone with training.epochs=0"
+        )
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.encoder.dropout
@@ -28,7 +39,7 @@ def build_network(encoder: Any, config: RunConfig, labels: LabelSet) -> TaggerNe
         n_sets=config.heads.sets,
         dropout=config.heads.dropout,
     )
-    network.n_frozen = config.encoder.frozen_layers if config.training.epochs else 0
+    network.n_frozen = n_frozen
     return network
 
 

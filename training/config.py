@@ -78,6 +78,12 @@ class TrainingConfig(_Section):
     head_learning_rate: float = Field(4e-4, gt=0, description="beside the encoder, after the heads' warm-up")
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of all steps")
+    off_topic: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of paragraphs without a topic that the network trains on; they weigh as much as all would",
+    )
     max_grad_norm: float = Field(1.0, gt=0)
     patience: int = Field(2, ge=1, description="epochs without a better score on dev before it stops")
     seed: int = Field(13, ge=0)

@@ -3,6 +3,7 @@
 Shapes: B paragraphs, L tokens, K topics, M holders of a batch.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -55,6 +56,21 @@ def example(record: LabelledParagraph, encoded: EncodedParagraph, labels: LabelS
             tags[first:last] = [1] + [2] * (last - first - 1)
     flat = [[first, last, *columns] for (first, last), columns in holders.items()]
     return {"ids": encoded.ids, "topics": topics, "tags": tags, "holders": flat, "weight": weight}
+
+
+def sample_off_topic(
+    records: Sequence[LabelledParagraph], weights: Sequence[float], *, share: float, seed: int
+) -> tuple[list[int], list[float]]:
+    """Return which paragraphs to train on, in their order, and their weights.
+
+    All that have a topic, and a random `share` (above 0) of the others: what these say is soon learnt. Those drawn
+    weigh as much as all of them would, so that topics stay as rare as they are.
+    """
+    without = [i for i, record in enumerate(records) if not record.topics]
+    n_drawn = math.ceil(share * len(without))
+    drawn = {without[i] for i in np.random.default_rng(seed).permutation(len(without))[:n_drawn]}
+    rows = [i for i, record in enumerate(records) if record.topics or i in drawn]
+    return rows, [weights[i] * (len(without) / n_drawn if i in drawn else 1.0) for i in rows]
 
 
 def build_dataset(

@@ -29,7 +29,7 @@ from .build import build_network, fit_standardisation, free_to_train, stored_ten
 from .calibration import fit_decoding
 from .checkpoint import RunStateCallback, last_checkpoint
 from .config import DataFile, RunConfig
-from .dataset import Collator, TokenBatchSampler, build_dataset, read_labelled
+from .dataset import Collator, TokenBatchSampler, build_dataset, read_labelled, sample_off_topic
 from .evaluate import read_off
 from .loss import ClassWeights, tagging_loss
 from .metrics import evaluate
@@ -65,8 +65,15 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     network = build_network(encoder, config, labels)
     encoded = inference.encode([r.text for r in train_records], tokenizer, config.encoder.normalisation)
     fit_standardisation(network, encoded)
-    dataset, n_long = build_dataset(train_records, encoded, weights, labels=labels, window=window)
+    rows, row_weights = sample_off_topic(
+        train_records, weights, share=config.training.off_topic, seed=config.training.seed
+    )
+    dataset, n_long = build_dataset(
+        [train_records[i] for i in rows], [encoded[i] for i in rows], row_weights, labels=labels, window=window
+    )
     logger.info("%d paragraphs to train on, %d for development", len(dataset), len(dev_records))
+    if n_left := len(train_records) - len(rows):
+        logger.info("%d further paragraphs, without a topic, are for the bag of words only", n_left)
     if n_long:
         logger.warning(
             "%d training paragraphs are longer than %d tokens: they train on their first part", n_long, window
