@@ -17,6 +17,8 @@ from .text import NORMALISATIONS
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+WIDTH_STEP = 8  # tokens
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedParagraph:
@@ -73,16 +75,29 @@ def windows(encoded: Sequence[EncodedParagraph], size: int) -> list[Window]:
     return cut
 
 
-def batches(cut: Sequence[Window], batch_tokens: int) -> Iterator[list[Window]]:
-    """Group windows of like length, longest first, so that a batch with its padding has at most `batch_tokens`."""
+def batches(cut: Sequence[Window], batch_tokens: int, size: int) -> Iterator[list[Window]]:
+    """Group windows of like length, longest first, so that a batch with its padding has at most `batch_tokens`.
+
+    Args:
+        size: What the windows were cut to, and so the greatest width.
+    """
     batch: list[Window] = []
     for window in sorted(cut, key=lambda window: -window.length):
-        if batch and batch[0].length * (len(batch) + 1) > batch_tokens:
+        if batch and _width(batch, size) * (len(batch) + 1) > batch_tokens:
             yield batch
             batch = []
         batch.append(window)
     if batch:
         yield batch
+
+
+def _width(batch: list[Window], size: int) -> int:
+    """Return how many tokens wide a batch is, of whose windows the first is the longest.
+
+    Engines keep what they prepared for each shape that they met: with any width allowed, OpenVINO went on growing by
+    a kilobyte a paragraph. In steps there are few shapes.
+    """
+    return min(size, -(-batch[0].length // WIDTH_STEP) * WIDTH_STEP)
 
 
 def run(
@@ -105,8 +120,8 @@ def run(
     cut = windows(encoded, window)
     parts: dict[Window, tuple[Array, Array, Array]] = {}
     left = np.bincount([w.paragraph for w in cut], minlength=len(encoded))
-    planned = list(batches(cut, batch_tokens or backend.batch_tokens))
-    filled = (_fill(batch, encoded, pad_id) for batch in planned)
+    planned = list(batches(cut, batch_tokens or backend.batch_tokens, window))
+    filled = (_fill(batch, encoded, pad_id, _width(batch, window)) for batch in planned)
     for batch, (topic, actor, stance) in zip(planned, backend.run(filled), strict=True):
         done = 0
         for row, w in enumerate(batch):
@@ -126,9 +141,9 @@ def run(
     ]
 
 
-def _fill(batch: list[Window], encoded: Sequence[EncodedParagraph], pad_id: int) -> Batch:
-    """Return token ids and mask (B, L) of windows of which the first is the longest."""
-    ids = np.full((len(batch), batch[0].length), pad_id, dtype=np.int64)
+def _fill(batch: list[Window], encoded: Sequence[EncodedParagraph], pad_id: int, width: int) -> Batch:
+    """Return token ids and mask (B, L) of windows, `width` wide."""
+    ids = np.full((len(batch), width), pad_id, dtype=np.int64)
     mask = np.zeros_like(ids)
     for row, w in enumerate(batch):
         tokens = encoded[w.paragraph].ids

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fiqra import Article, Paragraph, Tagger
+from fiqra.model import inference
 from fiqra.model.errors import TaggerError
 
 TEXTS = st.lists(
@@ -49,6 +50,29 @@ def test_a_batch_says_what_single_paragraphs_say_in_any_order(tiny_tagger, recor
             assert [(p.actor, p.topic, p.stance) for p in tagged.positions] == [
                 (p.actor, p.topic, p.stance) for p in single[i].positions
             ]
+
+
+def test_batches_come_in_few_widths_and_say_the_same(tiny_tagger, records):
+    class Watched:
+        name, batch_tokens = "watched", 256
+
+        def run(self, batches):
+            batches = list(batches)
+            shapes.update(ids.shape for ids, _ in batches)
+            return tiny_tagger.backend.run(batches)
+
+    words = " ".join(record.text for record in records).split()
+    encoded = inference.encode([" ".join(words[: n + 1]) for n in range(120)], tiny_tagger.tokenizer, "news")
+    for size in (100, 64):
+        shapes = set()
+        logits = inference.run(Watched(), encoded, window=size, pad_id=tiny_tagger._pad_id)
+        assert all(width == size or width % inference.WIDTH_STEP == 0 for _, width in shapes)
+        assert max(width for _, width in shapes) == size
+        assert all(rows * width <= 256 for rows, width in shapes)
+        for own, alone in list(zip(logits, encoded, strict=True))[::15]:
+            (said,) = inference.run(tiny_tagger.backend, [alone], window=size, pad_id=tiny_tagger._pad_id)
+            assert said.topic == pytest.approx(own.topic, abs=1e-5)
+            assert said.actor.shape == own.actor.shape and abs(said.stance - own.stance).max() < 1e-5
 
 
 def test_a_saved_tagger_gives_identical_probabilities(tiny_tagger, records, tmp_path):
