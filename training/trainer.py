@@ -73,7 +73,7 @@ def train(config: RunConfig, *, resume: bool = False) -> tuple[Tagger, dict[str,
     )
     logger.info("%d paragraphs to train on, %d for development", len(dataset), len(dev_records))
     if n_left := len(train_records) - len(rows):
-        logger.info("%d further paragraphs, without a topic, are for the bag of words only", n_left)
+        logger.info("%d further paragraphs, without a topic, are left out of the network's training", n_left)
     if n_long:
         logger.warning(
             "%d training paragraphs are longer than %d tokens: they train on their first part", n_long, window
